@@ -1,0 +1,48 @@
+# `make` brings a fresh clone to runnable commands in build/bin. README explains the rest.
+SHELL := /bin/bash
+NODE_OK := $(shell node -e 'process.stdout.write(Number(process.versions.node.split(".")[0]) >= 20 ? "yes" : "no")' 2>/dev/null)
+
+.PHONY: all check test demo bench clean prepush
+.DELETE_ON_ERROR:
+
+all: build/.compiled build/.zone build/bin/marlin
+
+node_modules/.installed: package.json package-lock.json
+ifneq ($(NODE_OK),yes)
+	$(error Marlin needs Node.js 20 or newer: install it, then run make again)
+endif
+	npm ci --no-audit --no-fund
+	touch $@
+
+SOURCES := $(shell find src test tools -name '*.ts' 2>/dev/null)
+build/.compiled: node_modules/.installed tsconfig.json $(SOURCES)
+	npx tsc
+	touch $@
+
+# What a zone sees as /opt/marlin: node, the lackey and the tools for user commands.
+build/.zone: build/.compiled tools/build/zone.sh $(shell find src/zonetools -type f 2>/dev/null)
+	tools/build/zone.sh build/zone
+	touch $@
+
+build/bin/marlin: tools/build/commands.sh build/.compiled
+	tools/build/commands.sh build/bin
+
+check: node_modules/.installed
+	npx tsc --noEmit
+	npx biome check --error-on-warnings .
+	npx depcruise src
+	npx knip
+
+test: all
+	tools/build/test.sh
+
+demo: all
+	build/bin/marlin demo
+
+bench: all
+	env -u NODE_EXTRA_CA_CERTS node build/tools/bench/main.js
+
+prepush: check test
+
+clean:
+	rm -rf build .tap

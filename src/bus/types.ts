@@ -1,0 +1,114 @@
+/**
+ * The bus, as its users see it: subscriptions to records, and transactions. Everything else about Moray (paging, push
+ * and its proof, conflicts, lost answers, back-off) is the bus's own business.
+ */
+import type { BucketName } from '../records/buckets.js';
+
+/** A record as last read. `etag` is the precondition of the next write, `id` its place in the order of creation. */
+export interface Stored<Value> {
+  readonly bucket: BucketName;
+  readonly key: string;
+  readonly value: Value;
+  readonly id: number;
+  readonly etag: string;
+  readonly mtimeMs: number;
+}
+
+export type Operation =
+  /** `etag`: absent unconditional, null must not exist, text must be this one. */
+  | {
+      readonly op: 'put';
+      readonly bucket: BucketName;
+      readonly key: string;
+      readonly value: object;
+      readonly etag?: string | null;
+    }
+  /** Sets indexed fields of at most `limit` matching records. */
+  | {
+      readonly op: 'update';
+      readonly bucket: BucketName;
+      readonly filter: string;
+      readonly fields: Readonly<Record<string, unknown>>;
+      readonly limit: number;
+    }
+  | { readonly op: 'delete'; readonly bucket: BucketName; readonly key: string; readonly etag?: string }
+  | { readonly op: 'deleteMany'; readonly bucket: BucketName; readonly filter: string; readonly limit: number };
+
+/** What one operation of a batch did, in the order of the operations: puts have an etag, updates a count and an etag. */
+export interface OperationResult {
+  readonly etag?: string;
+  readonly count?: number;
+}
+
+export interface BatchOptions {
+  /** Woken at commit: [channel, logical bucket names]. */
+  readonly notify?: readonly (readonly [channel: string, buckets: readonly BucketName[]])[];
+  /**
+   * Called when a conditional put lost: returns the value to write instead (conditional on what is stored now), or
+   * `null` to give up, which rejects with the conflict. Absent: every conflict rejects.
+   */
+  readonly merge?: (mine: Operation & { op: 'put' }, stored: Stored<object>) => object | null;
+  /** Sent before the others: heartbeats. */
+  readonly urgent?: boolean;
+  /**
+   * First in the batch: this record as last read (DESIGN rule "a robbed supervisor cannot write"). When the record was
+   * changed by somebody else, `lost` decides: true rejects with `FenceLostError`, false reads it again and resends.
+   */
+  readonly fence?: BatchFence;
+}
+
+export interface BatchFence {
+  current(): Stored<object>;
+  /** Told the record as it is stored now (null: gone). Returns the record to go on with, or null when it was lost. */
+  changed(stored: Stored<object> | null): Stored<object> | null;
+}
+
+export interface Query<Value> {
+  readonly name: string;
+  readonly bucket: BucketName;
+  /** LDAP filter, evaluated at every pass. */
+  readonly filter: () => string;
+  /** Channels whose notifications that name `bucket` start a pass at once. */
+  readonly channels: readonly string[];
+  /** Milliseconds between passes while push is proven to work. */
+  readonly everyMs: number;
+  /** Milliseconds between passes otherwise; 200 by default. */
+  readonly unprovenEveryMs?: number;
+  /**
+   * Called for each record of a pass, oldest first. A record is "in hand" until the promise settles: it is not
+   * delivered again with the same etag before. A rejection is logged and the record is delivered again later.
+   */
+  readonly onRecord: (record: Stored<Value>) => Promise<void> | void;
+  /** Called when a pass has read every page and delivered every record (not: handled). */
+  readonly onPass?: () => void;
+}
+
+export interface Subscription {
+  /** Resolves after a pass that started after this call has delivered everything that matched. */
+  fence(): Promise<void>;
+  /** Starts a pass now, or right after the one that runs. */
+  wake(): void;
+  stop(): void;
+}
+
+export interface Bus {
+  subscribe<Value>(query: Query<Value>): Subscription;
+  /**
+   * Writes atomically. Transient failures are retried for as long as it takes; a batch that names a record with a
+   * pending write waits for it; a lost answer is recognised.
+   * @throws VError `EtagConflictError` (info: bucket, key), `FenceLostError`, or what Moray said.
+   */
+  batch(operations: readonly Operation[], options?: BatchOptions): Promise<readonly OperationResult[]>;
+  /** Retries until it succeeds. null: no such record. */
+  get<Value>(bucket: BucketName, key: string): Promise<Stored<Value> | null>;
+  /** Every match in `_id` order, page by page. Retries until it succeeds. */
+  find<Value>(bucket: BucketName, filter: string): AsyncIterable<Stored<Value>>;
+  /** Retries until it succeeds. */
+  count(bucket: BucketName, filter: string): Promise<number>;
+  /** Wakes listeners without a write. Best effort. */
+  notify(channel: string, buckets: readonly BucketName[]): void;
+  /** Whether echoes of this process's own heartbeats come back in time. */
+  readonly pushProven: boolean;
+  /** Writes in flight are finished, subscriptions end. */
+  stop(): Promise<void>;
+}

@@ -1,0 +1,66 @@
+/**
+ * Logs are bunyan's JSON lines, on standard output or in a file that turns itself over: a service that runs for years
+ * must not fill the disk of the node that it serves.
+ */
+import fs from 'node:fs';
+import { Writable } from 'node:stream';
+import Logger from 'bunyan';
+
+export type { Logger };
+
+export interface LogOptions {
+  readonly name: string;
+  /** A bunyan level; by default the environment's LOG_LEVEL, else `info`. */
+  readonly level?: string | undefined;
+  /** Where to append; absent: standard output. */
+  readonly file?: string | undefined;
+  /** Where lines go when there is no file: commands log to standard error, since their output is data. */
+  readonly stream?: NodeJS.WritableStream | undefined;
+}
+
+export function createLogger(options: LogOptions): Logger {
+  const level = (options.level ?? process.env['LOG_LEVEL'] ?? 'info') as Logger.LogLevel;
+  const stream = options.file === undefined ? (options.stream ?? process.stdout) : new TurnedOverFile(options.file);
+  return Logger.createLogger({ name: options.name, level, stream, serializers: Logger.stdSerializers });
+}
+
+const maxBytes = 64 * 1024 * 1024;
+const keptFiles = 5;
+
+/** Appends to `file`; at 64 MiB it becomes `file.0`, the former `file.0` becomes `file.1`, and five are kept. */
+class TurnedOverFile extends Writable {
+  private descriptor: number;
+  private sizeBytes: number;
+
+  constructor(private readonly file: string) {
+    super({ decodeStrings: true });
+    this.descriptor = fs.openSync(file, 'a', 0o600);
+    this.sizeBytes = fs.fstatSync(this.descriptor).size;
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    try {
+      if (this.sizeBytes + chunk.length > maxBytes) this.turnOver();
+      fs.writeSync(this.descriptor, chunk);
+      this.sizeBytes += chunk.length;
+      done();
+    } catch (error) {
+      // A full disk must not end the service that logs: the line is lost, and said to be on standard error.
+      process.stderr.write(`cannot write to ${this.file}: ${(error as Error).message}\n`);
+      done();
+    }
+  }
+
+  private turnOver(): void {
+    fs.closeSync(this.descriptor);
+    for (let index = keptFiles - 2; index >= 0; index--)
+      renameIfThere(`${this.file}.${index}`, `${this.file}.${index + 1}`);
+    renameIfThere(this.file, `${this.file}.0`);
+    this.descriptor = fs.openSync(this.file, 'a', 0o600);
+    this.sizeBytes = 0;
+  }
+}
+
+function renameIfThere(from: string, to: string): void {
+  if (fs.existsSync(from)) fs.renameSync(from, to);
+}

@@ -1,0 +1,22 @@
+/** One Ajv for the whole process: schemas are the types (json-schema-to-ts) and the checks. */
+import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
+
+/** Checks only: a record is never changed by looking at it. */
+export const recordAjv = new Ajv({
+  allErrors: false,
+  strict: true,
+  allowUnionTypes: true,
+  validateFormats: false,
+  verbose: true,
+});
+
+/** Fills in defaults: for configuration, which is read once. */
+export const configAjv = new Ajv({
+  allErrors: true,
+  useDefaults: true,
+  strict: true,
+  allowUnionTypes: true,
+  verbose: true,
+});
+
+export type { ErrorObject, ValidateFunction };
