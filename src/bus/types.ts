@@ -3,6 +3,7 @@
  * and its proof, conflicts, lost answers, back-off) is the bus's own business.
  */
 import type { BucketName } from '../records/buckets.js';
+import type { HealthRecord } from '../records/health.js';
 
 /** A record as last read. `etag` is the precondition of the next write, `id` its place in the order of creation. */
 export interface Stored<Value> {
@@ -105,6 +106,8 @@ export interface Bus {
   find<Value>(bucket: BucketName, filter: string): AsyncIterable<Stored<Value>>;
   /** Retries until it succeeds. */
   count(bucket: BucketName, filter: string): Promise<number>;
+  /** Writes the heartbeat of this process, unconditionally and ahead of everything; its echo proves that push works. */
+  heartbeat(record: HealthRecord, options?: { readonly notify?: BatchOptions['notify'] }): Promise<void>;
   /** Wakes listeners without a write. Best effort. */
   notify(channel: string, buckets: readonly BucketName[]): void;
   /** Whether echoes of this process's own heartbeats come back in time. */

@@ -1,0 +1,12 @@
+/** Limits and enumerations of job definitions and records. Source: chapter 3, section 3.2. */
+export const reducerLimit = 128;
+export const memorySizesMb = [128, 256, 512, 1024, 2048, 4096, 8192] as const;
+export const diskSizesGb = [2, 4, 8, 16, 32, 64, 128, 256, 512, 1024] as const;
+export const phaseTypes = ['storage-map', 'map', 'reduce'] as const;
+export const jobStates = ['queued', 'running', 'done'] as const;
+export const taskStates = ['dispatched', 'accepted', 'done'] as const;
+export const taskResults = ['ok', 'fail'] as const;
+/** A task runs at most once more than this. */
+export const defaultMaxTaskRetries = 2;
+/** `objectid` of an object without bytes. */
+export const emptyObjectId = '/dev/null';
