@@ -1,0 +1,51 @@
+/** One `marlin up` per directory: a lock that names its holder, and that a killed holder does not leave locked. */
+import fs from 'node:fs';
+import { VError } from 'verror';
+
+interface Holder {
+  readonly pid: number;
+  /** Field 22 of /proc/PID/stat: tells a reused pid from the holder. */
+  readonly started: string;
+}
+
+/** @returns the release. @throws VError `BoxInUseError` naming the holder. */
+export function lockBox(file: string, dataDirectory: string): () => void {
+  const mine = `${file}.${process.pid}`;
+  fs.writeFileSync(mine, JSON.stringify({ pid: process.pid, started: startOf(process.pid) }));
+  try {
+    for (;;) {
+      try {
+        fs.linkSync(mine, file);
+        return () => fs.rmSync(file, { force: true });
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      }
+      const holder = readHolder(file);
+      if (holder !== null && startOf(holder.pid) === holder.started) {
+        const text = '"%s" is in use by process %d (another "marlin up"): stop that one first';
+        throw new VError({ name: 'BoxInUseError', info: { pid: holder.pid } }, text, dataDirectory, holder.pid);
+      }
+      fs.rmSync(file, { force: true });
+    }
+  } finally {
+    fs.rmSync(mine, { force: true });
+  }
+}
+
+function readHolder(file: string): Holder | null {
+  try {
+    return JSON.parse(fs.readFileSync(file, 'utf8')) as Holder;
+  } catch {
+    return null; // gone meanwhile, or half-written by a machine that lost power: nobody's
+  }
+}
+
+/** When a process started, in clock ticks since boot; undefined when there is none of that number. */
+function startOf(pid: number): string | undefined {
+  try {
+    const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,52 @@
+/** Which port each service listens on: fixed ones by default, a row from a base, or free ones that are kept. */
+import fs from 'node:fs';
+import net from 'node:net';
+import { type Layout, writeWhole } from './layout.js';
+
+export interface Ports {
+  readonly moray: number;
+  readonly frontdoor: number;
+  readonly storage: readonly [number, number];
+  readonly mahi: number;
+  readonly supervisor: number;
+  readonly agent: number;
+  readonly morayMonitor: number;
+}
+
+const defaultPorts: Ports = {
+  moray: 2020,
+  frontdoor: 8080,
+  storage: [8081, 8082],
+  mahi: 8083,
+  supervisor: 8090,
+  agent: 9080,
+  morayMonitor: 3020,
+};
+
+/** @param base first of eight ports; 0 picks free ones once and keeps them; undefined keeps what the box has. */
+export async function choosePorts(layout: Layout, base: number | undefined): Promise<Ports> {
+  const kept = fs.existsSync(layout.ports) ? (JSON.parse(fs.readFileSync(layout.ports, 'utf8')) as Ports) : undefined;
+  if (base === undefined) return keep(layout, kept ?? defaultPorts);
+  if (base !== 0) return keep(layout, inRow(Array.from({ length: 8 }, (_, index) => base + index)));
+  return kept ?? keep(layout, inRow(await freePorts(8)));
+}
+
+function inRow(ports: readonly number[]): Ports {
+  const [moray = 0, frontdoor = 0, first = 0, second = 0, mahi = 0, supervisor = 0, agent = 0, morayMonitor = 0] =
+    ports;
+  return { moray, frontdoor, storage: [first, second], mahi, supervisor, agent, morayMonitor };
+}
+
+function keep(layout: Layout, ports: Ports): Ports {
+  writeWhole(layout.ports, `${JSON.stringify(ports)}\n`);
+  return ports;
+}
+
+/** All are held open until the last is known, so that they differ. */
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => net.createServer());
+  await Promise.all(servers.map((server) => new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))));
+  const ports = servers.map((server) => (server.address() as net.AddressInfo).port);
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
