@@ -1,0 +1,73 @@
+/**
+ * Saving an object that a task made, by the rules that lackey, agent and in-zone tools share (06 §1.4, §5.1): three
+ * attempts whatever the error, 1 s and 2 s apart; a missing parent directory is made, with all above it, and the object
+ * sent again at once within the same attempt. How bytes travel is the caller's: it hands in `put`.
+ */
+import { dirname } from 'node:path';
+
+/** `code` and `message` of an error body, when there was one. */
+export interface PutAnswer {
+  readonly status: number;
+  readonly code?: string | undefined;
+  readonly message?: string | undefined;
+}
+
+/** Sends one PUT. @param what `object` with its body and headers, or an empty directory. @throws when no answer came. */
+export type Put = (name: string, what: 'object' | 'directory') => Promise<PutAnswer>;
+
+export interface SaveOptions {
+  readonly put: Put;
+  readonly pause: (ms: number) => Promise<unknown>;
+  /** Whether missing parents are made; by default they are. */
+  readonly makeParents?: boolean;
+}
+
+export const directoryContentType = 'application/json; type=directory';
+const pausesMs = [1000, 2000];
+
+/** @param name decoded. @throws Error with the message of the last attempt's failure. */
+export async function saveObject(name: string, { put, pause, makeParents = true }: SaveOptions): Promise<void> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      let answer = await put(name, 'object');
+      if (makeParents && isParentMissing(answer)) {
+        await makeDirectory(put, dirname(name));
+        answer = await put(name, 'object');
+      }
+      if (answer.status < 400) return;
+      throw new Error(answer.message ?? `unexpected status ${answer.status}`);
+    } catch (error) {
+      const pauseMs = pausesMs[attempt];
+      if (pauseMs === undefined) throw error;
+      await pause(pauseMs);
+    }
+  }
+}
+
+/** Bottom up: usually only the last of many ancestors is missing. */
+async function makeDirectory(put: Put, name: string): Promise<void> {
+  let answer = await put(name, 'directory');
+  if (isParentMissing(answer) && dirname(name) !== name) {
+    await makeDirectory(put, dirname(name));
+    answer = await put(name, 'directory');
+  }
+  if (answer.status >= 400) throw new Error(answer.message ?? `cannot make "${name}": status ${answer.status}`);
+}
+
+function isParentMissing(answer: PutAnswer): boolean {
+  return answer.code === 'DirectoryDoesNotExist' || answer.code === 'DirectoryDoesNotExistError';
+}
+
+/** Reads `{code, message}` out of an error body, whatever it turns out to be. */
+export function parseErrorBody(status: number, body: string): PutAnswer {
+  try {
+    const { code, message } = JSON.parse(body) as { code?: unknown; message?: unknown };
+    return {
+      status,
+      code: typeof code === 'string' ? code : undefined,
+      message: typeof message === 'string' ? message : undefined,
+    };
+  } catch {
+    return { status };
+  }
+}
