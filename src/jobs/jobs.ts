@@ -1,20 +1,76 @@
-/** Composition of the job library. */
-import type { Clock } from '../common/clock.js';
-import type { MorayClient } from '../moray/client/types.js';
-import type { BucketName } from '../records/buckets.js';
-import type { Jobs } from './types.js';
+/** Composition of the job library: one function per member of `Jobs`, each in the file that its concern names. */
+import type { Stored } from '../bus/types.js';
+import { and, eq, not, present } from '../moray/client/filter.js';
+import type { JobInputRecord } from '../records/job-input.js';
+import type { TaskRecord } from '../records/task.js';
+import type { TaskOutputRecord } from '../records/task-output.js';
+import { createJob } from './create.js';
+import { jobDetails } from './details.js';
+import { jobErrors } from './errors.js';
+import { addJobInput, addJobInputs } from './inputs.js';
+import { listJobs } from './list.js';
+import { jobLog } from './log.js';
+import { deleteJob } from './removal.js';
+import { type JobStore, search } from './store.js';
+import type { Jobs, Page, PendingTask } from './types.js';
+import { cancelJob, endJobInput, fetchJob } from './updates.js';
+import { validateJob } from './validation.js';
 
-export interface JobsOptions {
-  readonly moray: MorayClient;
-  /** Names in Moray by logical name. */
-  readonly buckets: Readonly<Record<BucketName, string>>;
-  readonly clock: Clock;
+export interface JobsOptions extends JobStore {
   /** Versions of images that phases may ask for. */
   readonly images: readonly string[];
-  /** Random UUIDs. */
-  readonly newId: () => string;
 }
 
-export function createJobs(options: JobsOptions): Jobs {
-  throw new Error(`the job library for ${options.buckets.job} is being built`);
+export function createJobs({ images, ...store }: JobsOptions): Jobs {
+  return {
+    create: (job) => createJob(store, job),
+    validate: (definition, { isPrivileged }) => validateJob(definition, { isPrivileged, images }),
+    fetch: (jobId) => fetchJob(store, jobId),
+    cancel: (jobId, options) => cancelJob(store, jobId, options),
+    endInput: (jobId, options) => endJobInput(store, jobId, options),
+    addInput: (jobId, name, options) => addJobInput(store, jobId, name, options),
+    addInputs: (jobId, names, options) => addJobInputs(store, jobId, names, options),
+    inputs: (jobId, page) =>
+      search<JobInputRecord>(store, 'jobinput', (...more) => and(eq('jobId', jobId), ...more), page),
+    outputs: (jobId, phaseNum, page) => committedOutputs(store, { jobId, phaseNum, ...page }),
+    errors: (jobId, page) => jobErrors(store, jobId, false, page),
+    retries: (jobId, page) => jobErrors(store, jobId, true, page),
+    failedInputs: (jobId, page) => failedInputs(store, jobId, page),
+    pendingTasks: (jobId, page) => pendingTasks(store, jobId, page),
+    list: (filter) => listJobs(store, filter),
+    details: (jobId, options) => jobDetails(store, jobId, options),
+    log: (jobId) => jobLog(store, jobId),
+    delete: (jobId) => deleteJob(store, jobId),
+  };
+}
+
+function committedOutputs(
+  store: JobStore,
+  { jobId, phaseNum, ...page }: Page & { readonly jobId: string; readonly phaseNum: number },
+): AsyncIterable<Stored<TaskOutputRecord>> {
+  const isOutput = [eq('jobId', jobId), eq('phaseNum', phaseNum), present('timeCommitted'), eq('valid', 'true')];
+  return search<TaskOutputRecord>(store, 'taskoutput', (...more) => and(...isOutput, ...more), page);
+}
+
+async function* failedInputs(store: JobStore, jobId: string, page?: Page): AsyncGenerator<string> {
+  for await (const { p0input } of jobErrors(store, jobId, false, page)) if (p0input !== undefined) yield p0input;
+}
+
+async function* pendingTasks(store: JobStore, jobId: string, page?: Page): AsyncGenerator<PendingTask> {
+  const where = (...more: readonly string[]) => and(eq('jobId', jobId), not(eq('state', 'done')), ...more);
+  for await (const { id, value } of search<TaskRecord>(store, 'task', where, page)) {
+    const { taskId, phaseNum, state, timeDispatched, mantaComputeId } = value;
+    yield { id, taskId, phaseNum, state, timeDispatched, mantaComputeId, ...optionalMembers(value) };
+  }
+}
+
+function optionalMembers(task: TaskRecord): Partial<PendingTask> {
+  const { timeAccepted, rIdx, nattempts, input, nInputs } = task;
+  return {
+    ...(timeAccepted === undefined ? {} : { timeAccepted }),
+    ...(rIdx === undefined ? {} : { rIdx }),
+    ...(nattempts === undefined ? {} : { nattempts }),
+    ...(input === undefined ? {} : { input }),
+    ...(nInputs === undefined ? {} : { nInputs }),
+  };
 }

@@ -1,0 +1,46 @@
+/** What every part of the job library works with: the store, the names of its buckets, time and ids. */
+import { toStored } from '../bus/stored.js';
+import type { Stored } from '../bus/types.js';
+import type { Clock } from '../common/clock.js';
+import { ge, le } from '../moray/client/filter.js';
+import type { MorayClient } from '../moray/client/types.js';
+import type { BucketName } from '../records/buckets.js';
+import type { Page } from './types.js';
+
+export interface JobStore {
+  readonly moray: MorayClient;
+  /** Names in Moray by logical name. */
+  readonly buckets: Readonly<Record<BucketName, string>>;
+  readonly clock: Clock;
+  /** Random UUIDs. */
+  readonly newId: () => string;
+}
+
+/** What a search asks Moray for at a time. */
+const pageSize = 1000;
+
+/** @param where builds the filter; it is given the condition that selects the next page, or none. */
+export async function* search<Value>(
+  store: JobStore,
+  bucket: BucketName,
+  where: (...page: readonly string[]) => string,
+  { limit = Number.POSITIVE_INFINITY, marker, order = 'ASC' }: Page = {},
+): AsyncGenerator<Stored<Value>> {
+  const from = order === 'ASC' ? ge : le;
+  const step = order === 'ASC' ? 1 : -1;
+  let next = marker;
+  let left = limit;
+  while (left > 0) {
+    const filter = next === undefined ? where() : where(from('_id', next));
+    const count = Math.min(left, pageSize);
+    let found = 0;
+    const options = { limit: count, no_count: true, sort: { attribute: '_id', order } } as const;
+    for await (const object of store.moray.findObjects<Value>(store.buckets[bucket], filter, options)) {
+      found++;
+      next = object._id + step;
+      yield toStored(bucket, object);
+    }
+    if (found < count) return;
+    left -= found;
+  }
+}
