@@ -4,7 +4,7 @@
  */
 import fs from 'node:fs';
 import type { FromSchema, JSONSchema } from 'json-schema-to-ts';
-import { VError } from 'verror';
+import VError from 'verror';
 import { configAjv, type ErrorObject } from './schema.js';
 
 /**

@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import uuid from 'node-uuid';
-import { VError } from 'verror';
+import VError from 'verror';
 import { type Layout, writeWhole } from './layout.js';
 
 /** Of what `up` writes; an older program must not touch a newer directory. */

@@ -8,7 +8,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import sshpk from 'sshpk';
-import { VError } from 'verror';
+import VError from 'verror';
 import type { Layout } from './layout.js';
 
 export interface Identity {

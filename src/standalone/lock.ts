@@ -1,6 +1,6 @@
 /** One `marlin up` per directory: a lock that names its holder, and that a killed holder does not leave locked. */
 import fs from 'node:fs';
-import { VError } from 'verror';
+import VError from 'verror';
 
 interface Holder {
   readonly pid: number;

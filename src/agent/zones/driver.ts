@@ -40,6 +40,8 @@ export interface ZoneDriver {
   start(): Promise<void>;
   /** Directory, made by `start`, in which the agent listens on a socket called `sock` for this zone. */
   socketDirectory(zone: string): string;
+  /** Path of that socket as programs in the zone see it: what `taskInputRemote` tells the lackey. */
+  socketInZone(zone: string): string;
   /** Leaves the zone pristine and running with its lackey started. Safe to repeat, also on what an aborted call left. */
   reset(zone: string, image: ZoneImage, limits: ZoneLimits, signal: AbortSignal): Promise<void>;
   /** Changes the limits of a zone that was reset and has run nothing yet. */

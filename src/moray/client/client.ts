@@ -10,7 +10,7 @@ import dns from 'node:dns/promises';
 import { type EventEmitter, once } from 'node:events';
 import net from 'node:net';
 import moray from 'moray';
-import { VError } from 'verror';
+import VError from 'verror';
 import type { Logger } from '../../common/logging.js';
 import type { FindOptions, MorayClient, MorayObject } from './types.js';
 

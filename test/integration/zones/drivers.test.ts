@@ -1,0 +1,116 @@
+/** The conformance suite: what `ZoneDriver` promises, for each driver that can work on this machine. */
+import fs from 'node:fs/promises';
+import path from 'node:path';
+import t, { type Test } from 'tap';
+import { startTestZones, type TestZones } from '../../support/zones.js';
+
+const findStragglers = 'grep -lsa "^straggler-$MARLIN_ZONE" /proc/[0-9]*/cmdline';
+const object = '/login/stor/poem';
+
+async function store(zones: TestZones, text: string): Promise<string> {
+  const file = path.join(zones.storage, 'object');
+  await fs.rm(file, { force: true });
+  await fs.writeFile(file, text, { mode: 0o444 });
+  return file;
+}
+
+async function* bytes(text: string): AsyncIterable<Uint8Array> {
+  yield Buffer.from(text);
+}
+
+/** What every driver promises. */
+async function keepsPromises(t: Test, kind: 'oci' | 'process'): Promise<void> {
+  const zones = await startTestZones(t, kind);
+  const { driver, zone } = zones;
+  t.equal(driver.name, kind);
+  t.match(driver.images[0], { name: 'host', version: '16.1.0' });
+
+  await t.test('a mapped object is there at once, and gone when unmapped, also while open', async (t) => {
+    const shell = await zones.boot();
+    const file = await driver.mapObject(zone, await store(zones, 'to be\n'), object);
+    t.match(await shell.run(`cat ${file}`), { status: 0, stdout: 'to be\n' });
+    t.equal((await fs.stat(path.join(zones.storage, 'object'))).nlink, 2, 'not copied');
+    await shell.start(
+      `exec 5< ${file}; touch $ROOT/var/tmp/open; while [ ! -e $ROOT/var/tmp/go ]; do sleep 0.01; done; cat <&5 > $ROOT/var/tmp/read; mv $ROOT/var/tmp/read $ROOT/var/tmp/done`,
+    );
+    await shell.run('while [ ! -e $ROOT/var/tmp/open ]; do sleep 0.01; done');
+    await driver.unmapObjects(zone);
+    t.match(await shell.run(`cat ${file}`), { status: 1 });
+    const late = await shell.run(
+      'touch $ROOT/var/tmp/go; while [ ! -e $ROOT/var/tmp/done ]; do sleep 0.01; done; cat $ROOT/var/tmp/done',
+    );
+    t.equal(late.stdout, 'to be\n', 'who holds it open keeps it');
+    const empty = await driver.mapObject(zone, null, '/login/stor/empty');
+    t.match(await shell.run(`wc -c < ${empty}`), { stdout: '0\n' });
+    await driver.unmapObjects(zone);
+  });
+
+  await t.test('a missing object is an error that says so', async (t) => {
+    await t.rejects(driver.mapObject(zone, path.join(zones.storage, 'none'), object), { name: 'ObjectMissingError' });
+    await t.rejects(driver.mapObject(zone, null, '/../../x'), { name: 'InvalidNameError' });
+  });
+
+  await t.test('nothing of a job is left after a reset', async (t) => {
+    const before = await zones.boot();
+    await driver.mapObject(zone, await store(zones, 'x'), object);
+    await before.run('touch $ROOT/var/tmp/left $ROOT/tmp/left $ROOT/assets/left; setsid sleep 1000 &> /dev/null &');
+    await before.start('exec -a "straggler-$MARLIN_ZONE" sleep 1000');
+    const after = await zones.boot();
+    await before.closed;
+    const found = await after.run('find $ROOT/var/tmp $ROOT/tmp $ROOT/assets $ROOT/manta ! -type d');
+    t.match(found, { status: 0, stdout: '' });
+    t.equal((await after.run(findStragglers)).stdout, '');
+  });
+
+  await t.test('an asset is executable, below /assets, and never elsewhere', async (t) => {
+    const shell = await zones.boot();
+    await driver.writeAsset(zone, '/login/stor/my tool', bytes('#!/bin/bash\necho "sarabi $1"\n'));
+    t.match(await shell.run('"$ROOT/assets/login/stor/my tool" 17'), { status: 0, stdout: 'sarabi 17\n' });
+    await t.rejects(driver.writeAsset(zone, '/../x', bytes('')), { name: 'InvalidNameError' });
+    await shell.run('ln -s /tmp $ROOT/assets/trap');
+    await t.rejects(driver.writeAsset(zone, '/trap/x', bytes('')), 'a link set by the user is not followed');
+  });
+
+  await t.test('the memory that a zone may use is written where its tools look', async (t) => {
+    const shell = await zones.boot();
+    t.match(await shell.run('cat $ROOT/var/run/marlin/memory_mb'), { stdout: '128\n' });
+    await driver.setLimits(zone, { memoryMb: 256, diskGb: 8 });
+    t.match(await shell.run('cat $ROOT/var/run/marlin/memory_mb'), { stdout: '256\n' });
+    const usage = await driver.usage(zone);
+    t.equal(usage.memoryFailures, 0);
+    t.ok((usage.freeDiskBytes ?? 0) > 0);
+  });
+
+  await t.test('a lackey that dies is started again, without what it left running', async (t) => {
+    const first = await zones.boot();
+    await first.start('exec -a "straggler-$MARLIN_ZONE" sleep 1000');
+    const next = zones.nextShell();
+    await first.run('kill -9 $PPID').catch(() => {});
+    const second = await next;
+    t.not(second.lackeyPid, first.lackeyPid);
+    t.equal((await second.run(findStragglers)).stdout, '');
+    const log = path.join(zones.storage, 'log');
+    await driver.saveLog(zone, log);
+    t.match(await fs.readFile(log, 'utf8'), /lackey stand-in \d+\nlackey stand-in \d+\n/);
+    await second.run('rm -rf $ROOT/var/svc/log; ln -s /etc $ROOT/var/svc/log');
+    await t.rejects(driver.saveLog(zone, log), 'the log is not read through a link set by the user');
+  });
+
+  await t.test('an aborted reset leaves nothing that the next one minds', async (t) => {
+    const abort = new AbortController();
+    const reset = driver.reset(zone, { name: 'host', version: '16.1.0' }, { memoryMb: 128, diskGb: 8 }, abort.signal);
+    abort.abort();
+    await t.rejects(reset);
+    t.match(await (await zones.boot()).run('echo alive'), { stdout: 'alive\n' });
+  });
+
+  await t.test('destroy ends the zone and may be repeated', async (t) => {
+    const shell = await zones.boot();
+    await driver.destroy(zone);
+    await shell.closed;
+    await driver.destroy(zone);
+    t.match(await (await zones.boot()).run('echo alive'), { stdout: 'alive\n' });
+  });
+}
+
+t.test('process', (t) => keepsPromises(t, 'process'));

@@ -1,0 +1,164 @@
+/**
+ * Zones for tests: a driver with one zone over a temporary DATA, and an install root whose lackey is a stand-in of a few
+ * lines. It runs each command that the test hands it over the zone's socket, so the test speaks to the zone the way the
+ * agent does: through the socket, and nothing else.
+ */
+import crypto from 'node:crypto';
+import fs from 'node:fs/promises';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import type { Test } from 'tap';
+import type { ZoneDriver } from '../../src/agent/zones/driver.js';
+import { createDriver } from '../../src/agent/zones/drivers/choose.js';
+import { createLogger } from '../../src/common/logging.js';
+
+/** Connects to the agent, announces itself, runs scripts by bash and answers with one JSON line each. */
+const standInLackey = `
+const net = require('node:net');
+const { spawnSync } = require('node:child_process');
+const agent = net.connect(process.argv[2]);
+const root = process.env.MARLIN_LACKEY_ROOT || '';
+agent.on('error', () => process.exit(1)).on('close', () => process.exit(0));
+agent.write(JSON.stringify({ hello: process.pid, root }) + '\\n');
+console.log('lackey stand-in ' + process.pid);
+let text = '';
+agent.on('data', (chunk) => {
+  text += chunk;
+  for (let end; (end = text.indexOf('\\n')) >= 0; text = text.slice(end + 1)) {
+    const { script, background } = JSON.parse(text.slice(0, end));
+    const options = { encoding: 'utf8', cwd: '/', env: { ...process.env, ROOT: root, HOME: '/root' } };
+    if (background) require('node:child_process').spawn('bash', ['-c', script], { ...options, stdio: 'ignore' });
+    const { status, signal, stdout, stderr } = background ? {} : spawnSync('bash', ['-c', script], options);
+    agent.write(JSON.stringify({ status, signal, stdout, stderr }) + '\\n');
+  }
+});
+`;
+
+export interface CommandResult {
+  readonly status: number | null;
+  readonly signal: string | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The stand-in of one life of a lackey, as the agent's end of the socket sees it. */
+export interface ZoneShell {
+  readonly lackeyPid: number;
+  /** Prefix of /assets, /var/tmp and so on. */
+  readonly root: string;
+  run(script: string): Promise<CommandResult>;
+  /** Starts it and does not wait for its end. */
+  start(script: string): Promise<void>;
+  readonly closed: Promise<void>;
+}
+
+export interface TestZones {
+  readonly driver: ZoneDriver;
+  readonly zone: string;
+  /** On the mount of the farm: where "stored objects" go. */
+  readonly storage: string;
+  readonly dataDir: string;
+  /** Resets the zone and resolves when its lackey has connected. */
+  boot(): Promise<ZoneShell>;
+  /** The next lackey that connects, without a reset. */
+  nextShell(): Promise<ZoneShell>;
+}
+
+export const testImage = { name: 'host', version: '16.1.0' };
+export const testLimits = { memoryMb: 128, diskGb: 8 };
+
+export async function makeInstallRoot(directory: string): Promise<void> {
+  await fs.mkdir(path.join(directory, 'lib/lackey'), { recursive: true });
+  await fs.mkdir(path.join(directory, 'build/node/bin'), { recursive: true });
+  await fs.mkdir(path.join(directory, 'ubin'), { recursive: true });
+  await fs.writeFile(path.join(directory, 'lib/lackey/main.js'), standInLackey);
+  const node = path.join(directory, 'build/node/bin/node');
+  await fs.link(process.execPath, node).catch(() => fs.copyFile(process.execPath, node));
+}
+
+export async function startTestZones(t: Test, kind: 'oci' | 'process'): Promise<TestZones> {
+  const directory = await fs.realpath(await fs.mkdtemp(path.join(os.tmpdir(), 'marlin-zones-'))); // mode 0700
+  t.teardown(() => fs.rm(directory, { recursive: true, force: true }));
+  const dataDir = path.join(directory, 'data');
+  const storage = path.join(dataDir, 'storage');
+  const installRoot = path.join(directory, 'install');
+  const zone = crypto.randomUUID();
+  await fs.mkdir(storage, { recursive: true });
+  await makeInstallRoot(installRoot);
+  const config = {
+    driver: kind,
+    zones: [zone],
+    dataDir,
+    installRoot,
+    zoneUidBase: 10_000_000,
+    zoneDefaultImage: '16.1.0',
+  };
+  const driver = await createDriver(config, createLogger({ name: 'zones-test', level: 'fatal' }));
+  t.teardown(() => driver.stop());
+  await driver.start();
+  const accept = await listenForLackeys(t, path.join(driver.socketDirectory(zone), 'sock'));
+  return {
+    driver,
+    zone,
+    storage,
+    dataDir,
+    nextShell: accept,
+    async boot() {
+      const shell = accept();
+      await driver.reset(zone, testImage, testLimits, new AbortController().signal);
+      return shell;
+    },
+  };
+}
+
+/** @returns a function that waits for a lackey which connects after its call. */
+async function listenForLackeys(t: Test, socket: string): Promise<() => Promise<ZoneShell>> {
+  let waiting: (shell: ZoneShell) => void = () => {};
+  const sockets = new Set<net.Socket>();
+  const server = net.createServer(async (connection) => {
+    sockets.add(connection);
+    waiting(await openShell(connection));
+  });
+  await new Promise<void>((resolve) => server.listen(socket, resolve));
+  await fs.chmod(socket, 0o666);
+  t.teardown(() => {
+    server.close();
+    for (const connection of sockets) connection.destroy();
+  });
+  return () =>
+    new Promise((resolve) => {
+      waiting = resolve;
+    });
+}
+
+async function openShell(connection: net.Socket): Promise<ZoneShell> {
+  const answers: ((line: string) => void)[] = [];
+  let text = '';
+  const next = () => new Promise<string>((resolve) => answers.push(resolve));
+  const closed = new Promise<void>((resolve) => connection.once('close', () => resolve()));
+  connection.on('error', () => {}); // 'close' follows
+  const hello = next();
+  connection.on('data', (chunk) => {
+    text += chunk;
+    for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n')) {
+      answers.shift()?.(text.slice(0, end));
+      text = text.slice(end + 1);
+    }
+  });
+  const { hello: lackeyPid, root } = JSON.parse(await hello) as { hello: number; root: string };
+  async function send(request: { script: string; background?: true }): Promise<string> {
+    const answer = next();
+    connection.write(`${JSON.stringify(request)}\n`);
+    return Promise.race([answer, closed.then(() => Promise.reject(new Error('the lackey has gone')))]);
+  }
+  return {
+    lackeyPid,
+    root,
+    closed,
+    run: async (script) => JSON.parse(await send({ script })) as CommandResult,
+    async start(script) {
+      await send({ script, background: true });
+    },
+  };
+}
