@@ -1,0 +1,30 @@
+/**
+ * The files that catch a command's stdout and stderr. Each is made anew for every script, so that a process of an
+ * earlier one that still holds its file writes nowhere; and read back through a descriptor taken before the command
+ * starts, so that a command that tidies up /var/tmp loses nothing.
+ */
+import fs from 'node:fs';
+import { join } from 'node:path';
+
+export interface Captured {
+  /** For the command; closed once that has started. */
+  readonly writeEnd: number;
+  readonly readEnd: number;
+}
+
+/** Replaces what is there. */
+export function openCapture(directory: string, name: 'stdout' | 'stderr'): Captured {
+  const file = join(directory, name);
+  fs.rmSync(file, { force: true, recursive: true });
+  const writeEnd = fs.openSync(file, 'wx');
+  return { writeEnd, readEnd: fs.openSync(file, 'r') };
+}
+
+export function sizeOf(capture: Captured): number {
+  return fs.fstatSync(capture.readEnd).size;
+}
+
+export function readAll(capture: Captured): Buffer {
+  const bytes = Buffer.alloc(sizeOf(capture));
+  return bytes.subarray(0, fs.readSync(capture.readEnd, bytes, 0, bytes.length, 0));
+}
