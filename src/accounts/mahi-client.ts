@@ -1,13 +1,91 @@
-import type { AccountStore } from './types.js';
+/**
+ * An account store that asks Mahi. Answers are kept for a moment (300 ms by default: a change of rights counts almost at
+ * once, and a thousand inputs of one job cost one question); equal questions in flight are asked once. Failures are not
+ * kept.
+ */
+import VError from 'verror';
+import { type Clock, systemClock } from '../common/clock.js';
+import { createJsonClient } from '../http/client.js';
+import type { AccountAnswer, AccountStore, UuidsAnswer } from './types.js';
 
-/** An account store that asks Mahi; answers are kept for `maxAgeMs`, equal questions in flight are asked once. */
 export interface MahiClient extends AccountStore {
   close(): void;
 }
 
-export function createMahiClient(
-  url: string,
-  options?: { readonly maxAgeMs?: number; readonly maxEntries?: number },
-): MahiClient {
-  throw new Error(`not yet: ${url} ${options?.maxAgeMs}`);
+export interface MahiClientOptions {
+  /** How long an answer is kept. */
+  readonly maxAgeMs?: number;
+  /** How many are kept. */
+  readonly maxEntries?: number;
+  readonly clock?: Clock;
+}
+
+const requestTimeoutMs = 10_000;
+
+/** @param url `http://host:port` */
+export function createMahiClient(url: string, options: MahiClientOptions = {}): MahiClient {
+  const { maxAgeMs = 300, maxEntries = 1000, clock = systemClock } = options;
+  const client = createJsonClient(url, requestTimeoutMs);
+  const kept = new Map<string, { readonly answer: Promise<unknown>; freshUntilMs: number }>();
+
+  function ask<Answer>(path: string, query: readonly (readonly [string, string])[] = []): Promise<Answer> {
+    const question = query.length === 0 ? path : `${path}?${new URLSearchParams(query.map((pair) => [...pair]))}`;
+    const known = kept.get(question);
+    if (known !== undefined && clock.nowMs() < known.freshUntilMs) return known.answer as Promise<Answer>;
+    const answer = client.get(question).then(({ statusCode, body }) => {
+      if (statusCode !== 200) throw lookUpFailed(statusCode, body, url);
+      return body as Answer;
+    });
+    const entry = { answer, freshUntilMs: Number.POSITIVE_INFINITY }; // shared for as long as it is in flight
+    kept.delete(question); // the newest are last
+    kept.set(question, entry);
+    for (const oldest of kept.keys()) {
+      if (kept.size <= maxEntries) break;
+      kept.delete(oldest);
+    }
+    const forget = () => {
+      if (kept.get(question) === entry) kept.delete(question);
+    };
+    answer.then(() => {
+      entry.freshUntilMs = clock.nowMs() + maxAgeMs;
+    }, forget);
+    return answer;
+  }
+
+  return {
+    accountByLogin: (login) => ask<AccountAnswer>('/accounts', [['login', login]]),
+    accountById: (uuid) => ask<AccountAnswer>(`/accounts/${encodeURIComponent(uuid)}`),
+    userById: (uuid) => ask<AccountAnswer>(`/users/${encodeURIComponent(uuid)}`),
+    user: (account, login, { fallback = false } = {}) =>
+      ask<AccountAnswer>('/users', [
+        ['account', account],
+        ['login', login],
+        ['fallback', String(fallback)],
+      ]),
+    names: (uuids) =>
+      ask<Record<string, string>>(
+        '/names',
+        uuids.map((uuid) => ['uuid', uuid] as const),
+      ),
+    uuids: (account, type, names) =>
+      ask<UuidsAnswer>('/uuids', [
+        ['account', account],
+        ['type', type],
+        ...names.map((name) => ['name', name] as const),
+      ]),
+    close: () => client.close(),
+  };
+}
+
+function lookUpFailed(statusCode: number, body: unknown, url: string): Error {
+  const { code, message } = (typeof body === 'object' && body !== null ? body : {}) as Record<string, unknown>;
+  if (statusCode === 404 && (code === 'AccountDoesNotExist' || code === 'UserDoesNotExist'))
+    return new VError({ name: `${code}Error` }, '%s', String(message));
+  return new VError(
+    { name: 'MahiError', info: { statusCode } },
+    'Mahi at %s answered %d: %s',
+    url,
+    statusCode,
+    String(message),
+  );
 }

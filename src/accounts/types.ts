@@ -149,4 +149,8 @@ export interface Caller {
   readonly scheme: 'signature' | 'token' | 'presigned' | 'none';
   /** Only for tokens: its claims, whose roles replace the Role header and the default roles. */
   readonly claims?: TokenClaims;
+  /** Names of the roles asked for, comma-separated: the header `Role`, or a presigned URL's parameter. */
+  readonly role?: string;
+  /** Names of the roles to tag what is written with: `Role-Tag`, or a presigned URL's parameter. */
+  readonly roleTag?: string;
 }
