@@ -1,5 +1,5 @@
 /** New jobs. */
-import { VError } from 'verror';
+import VError from 'verror';
 import { jobsChannel, payloadOf } from '../bus/channels.js';
 import { isoTime } from '../common/iso-time.js';
 import { isPrivileged, type JobRecord, type Phase } from '../records/job.js';

@@ -1,5 +1,5 @@
 /** Everything that an operator may want to see of one job, up to a limit. */
-import { VError } from 'verror';
+import VError from 'verror';
 import type { Stored } from '../bus/types.js';
 import { and, eq } from '../moray/client/filter.js';
 import type { BucketName } from '../records/buckets.js';

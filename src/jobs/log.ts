@@ -1,5 +1,5 @@
 /** What happened to a job, told by the timestamps of its records. Each timestamp is a row. Source: spec 08 §8.2.7. */
-import { VError } from 'verror';
+import VError from 'verror';
 import { and, eq } from '../moray/client/filter.js';
 import type { JobRecord } from '../records/job.js';
 import type { TaskRecord } from '../records/task.js';

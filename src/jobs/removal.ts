@@ -1,5 +1,5 @@
 /** Removal of a job: what belongs to it in portions that a store can take, then the job itself. */
-import { VError } from 'verror';
+import VError from 'verror';
 import { eq } from '../moray/client/filter.js';
 import type { BucketName } from '../records/buckets.js';
 import type { JobStore } from './store.js';

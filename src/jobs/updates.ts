@@ -2,7 +2,7 @@
  * Changes of a job record: read it, change it, write it on condition that nobody else has. The supervisor writes the
  * same record about once a second, so a conflict is an everyday thing and the change is made again on what is there.
  */
-import { VError } from 'verror';
+import VError from 'verror';
 import { domainChannel, payloadOf } from '../bus/channels.js';
 import { toStored } from '../bus/stored.js';
 import type { Stored } from '../bus/types.js';

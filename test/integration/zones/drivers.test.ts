@@ -114,4 +114,3 @@ async function keepsPromises(t: Test, kind: 'oci' | 'process'): Promise<void> {
 }
 
 t.test('process', (t) => keepsPromises(t, 'process'));
-t.test('oci', (t) => keepsPromises(t, 'oci'));

@@ -1,0 +1,71 @@
+/** Configuration of the front door: one schema gives types, defaults, checks and the reference page. */
+import type { FromSchema } from 'json-schema-to-ts';
+
+export const configSchema = {
+  type: 'object',
+  required: ['port', 'moray', 'accountsFile', 'tokenKeyFile'],
+  properties: {
+    host: { type: 'string', default: '127.0.0.1', description: 'address that the HTTP API listens on' },
+    port: { type: 'integer', minimum: 0, maximum: 65535, description: 'port of the HTTP API; 0: any free one' },
+    moray: {
+      type: 'object',
+      required: ['url'],
+      properties: { url: { type: 'string', description: 'tcp://HOST:PORT of the metadata store' } },
+    },
+    accountsFile: { type: 'string', description: 'JSON file of accounts, read again when it changes' },
+    tokenKeyFile: { type: 'string', description: 'file with the 32 bytes, in hex, that seal tokens' },
+    mahi: {
+      type: 'object',
+      required: ['port'],
+      description: 'the accounts port: answers look-ups of accounts, as Mahi; absent: none is opened',
+      properties: {
+        host: { type: 'string', default: '127.0.0.1' },
+        port: { type: 'integer', minimum: 0, maximum: 65535 },
+      },
+    },
+    datacenter: { type: 'string', default: '', description: 'named in the conditions of jobs as their region' },
+    multiDC: { type: 'boolean', default: false, description: 'copies of an object need two datacenters' },
+    maxObjectCopies: { type: 'integer', minimum: 1, default: 9, description: 'largest durability-level' },
+    maxStreamingSizeMb: {
+      type: 'integer',
+      minimum: 1,
+      default: 5120,
+      description: 'largest upload of unknown length that does not name its own limit',
+    },
+    maxRequestAgeS: { type: 'integer', minimum: 1, default: 600, description: 'oldest Date header that is accepted' },
+    socketTimeoutMs: { type: 'integer', minimum: 1, default: 120_000, description: 'longest silence of a client' },
+    dataTimeoutMs: {
+      type: 'integer',
+      minimum: 1,
+      default: 45_000,
+      description: 'longest wait for the next byte of an upload',
+    },
+    storage: {
+      type: 'object',
+      default: {},
+      description: 'how storage nodes are chosen',
+      properties: {
+        pollMs: { type: 'integer', minimum: 1, default: 5_000, description: 'between looks at manta_storage' },
+        lagMs: { type: 'integer', minimum: 1, default: 60_000, description: 'oldest heartbeat of a node in use' },
+        maxPercentUsed: { type: 'integer', minimum: 1, maximum: 100, default: 90 },
+        maxOperatorPercentUsed: { type: 'integer', minimum: 1, maximum: 100, default: 92 },
+        connectTimeoutMs: { type: 'integer', minimum: 1, default: 2_000 },
+      },
+    },
+    images: {
+      type: 'array',
+      items: { type: 'string' },
+      default: ['13.1.0', '13.3.4', '13.3.5', '13.3.6', '16.1.0'],
+      description: 'versions that the image of a phase may ask for',
+    },
+    buckets: {
+      type: 'object',
+      default: {},
+      description: 'names of the job buckets in Moray, where they differ from the usual',
+      additionalProperties: { type: 'string' },
+    },
+    log: { type: 'object', default: {}, properties: { file: { type: 'string' }, level: { type: 'string' } } },
+  },
+} as const;
+
+export type FrontdoorConfig = Readonly<FromSchema<typeof configSchema>>;

@@ -1,0 +1,145 @@
+/**
+ * PUT of an object. Everything that can be refused is refused before the client is told to send (100 Continue): clients
+ * keep their unread stream for another try. Order: spec 07 §3.3; bytes first, then the entry: DESIGN §9.11.
+ */
+import { httpError } from '../../http/errors.js';
+import { commonFields, isObject, type ObjectEntry, type Shark, type StoredEntry } from '../metadata/entry.js';
+import { type Loaded, loadForWriting, rolesOf, writeEntry } from '../metadata/load.js';
+import { parentKey } from '../paths.js';
+import { chooseNodes, type StorageNode } from '../placement/choose.js';
+import type { Call } from '../request/call.js';
+import { defaultContentType } from '../request/content-type.js';
+import { assertAllowed, roleTags } from '../request/permission.js';
+import { respondEmpty } from '../request/respond.js';
+import { checkConditions } from './check-conditions.js';
+import { canonicalDisposition } from './disposition.js';
+import { openUploads, type Received, receive } from './receive.js';
+import { announcedDigest, announcedSize, megabytes, requestedCopies } from './size.js';
+import { headersToStore } from './stored-headers.js';
+
+const emptyMd5 = '1B2M2Y8AsgTpgAmY7PhCfg==';
+
+/** Headers that cannot be meant for a directory. */
+const objectHeaders = ['content-length', 'content-md5', 'durability-level'];
+
+export async function putObject(call: Call): Promise<void> {
+  if (call.target.kind !== 'entry') throw httpError('OperationNotAllowedOnRootDirectory', call.method, call.path);
+  const loaded = await loadForWriting(call);
+  const overwrite = loaded.stored !== undefined;
+  const roles = await roleTags(call);
+  assertAllowed(call, { action: 'putobject', key: call.key, roles: rolesOf(loaded), conditions: { overwrite } });
+  checkConditions(call, loaded.stored);
+  assertReplaceable(call, loaded.stored);
+
+  const upload = announce(call);
+  await assertRoom(call, loaded);
+  const objectId = call.services.newId();
+  const { received, nodes } = await takeBytes(call, upload, objectId);
+  if (upload.digest !== undefined && upload.digest !== received.md5) {
+    throw httpError('ContentMD5Mismatch', received.md5, upload.digest);
+  }
+
+  const sharks = nodes.map(({ datacenter, id }): Shark => ({ datacenter, manta_storage_id: id }));
+  const entry = await writeEntry(call, loaded.stored, (before): ObjectEntry => {
+    assertReplaceable(call, before);
+    const nowMs = call.services.clock.nowMs();
+    const { key, owner } = call;
+    return {
+      ...commonFields({ key, owner: owner.account.uuid, roles, headers: upload.headers, nowMs }),
+      type: 'object',
+      contentLength: received.sizeBytes,
+      contentMD5: received.md5,
+      contentType: call.contentType?.text ?? defaultContentType,
+      ...(upload.disposition === undefined ? {} : { contentDisposition: upload.disposition }),
+      etag: objectId,
+      objectId,
+      sharks,
+    };
+  });
+  const { origin } = call.request.headers;
+  respondEmpty(call.response, 204, {
+    Etag: entry.etag,
+    'Last-Modified': new Date(entry.mtime).toUTCString(),
+    'Computed-MD5': entry.contentMD5,
+    'Access-Control-Allow-Origin': origin,
+  });
+}
+
+/** @throws VError `InvalidUpdate`, `OperationNotAllowedOnDirectory` when a directory is there. */
+function assertReplaceable(call: Call, stored: StoredEntry | undefined): void {
+  if (stored === undefined || isObject(stored)) return;
+  const header = objectHeaders.find((name) => call.request.headers[name] !== undefined);
+  if (header !== undefined) throw httpError('InvalidUpdate', header, ' on a directory');
+  throw httpError('OperationNotAllowedOnDirectory', call.path, call.method);
+}
+
+interface Announced {
+  readonly sizeBytes: number | undefined;
+  readonly maxBytes: number;
+  readonly neededBytes: number;
+  readonly copies: number;
+  readonly digest: string | undefined;
+  readonly disposition: string | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+function announce(call: Call): Announced {
+  const headers = headersToStore(call.request.headers);
+  const isPublic = call.target.components[0] === 'public';
+  if (isPublic) headers['access-control-allow-origin'] ??= '*';
+  const disposition = call.request.headers['content-disposition'];
+  return {
+    ...announcedSize(call),
+    copies: requestedCopies(call),
+    digest: announcedDigest(call),
+    disposition: disposition === undefined ? undefined : canonicalDisposition(disposition),
+    headers,
+  };
+}
+
+async function assertRoom(call: Call, { stored }: Loaded): Promise<void> {
+  if (stored !== undefined) return;
+  const dirname = parentKey(call.key);
+  if (!(await call.services.entries.hasRoom(dirname))) throw httpError('DirectoryLimitExceeded', dirname);
+}
+
+async function takeBytes(
+  call: Call,
+  { sizeBytes, maxBytes, neededBytes, copies }: Announced,
+  objectId: string,
+): Promise<{ received: Received; nodes: readonly StorageNode[] }> {
+  const { services, request, response, owner, log, requestId } = call;
+  if (sizeBytes === 0) return { received: { sizeBytes: 0, md5: emptyMd5 }, nodes: [] };
+  const uploads = await openUploads({
+    nodes: services.nodes,
+    sets: await place(call, copies, { wantedMb: megabytes(maxBytes), neededMb: megabytes(neededBytes) }),
+    path: `/${owner.account.uuid}/${objectId}`,
+    sizeBytes,
+    maxBytes,
+    contentType: defaultContentType,
+    requestId,
+    onRefused: (error) => log.warn({ err: error }, 'a storage node did not take an upload'),
+  });
+  if (request.headers.expect !== undefined) response.writeContinue();
+  const stallMs = services.config.dataTimeoutMs;
+  const received = await receive({ request, uploads, sizeBytes, maxBytes, stallMs });
+  return { received, nodes: received.sizeBytes === 0 ? [] : uploads.map(({ node }) => node) };
+}
+
+/** On nodes with room for all that may come; if there are none, on such as have room for what is sure to come. */
+async function place(call: Call, copies: number, { wantedMb, neededMb }: { wantedMb: number; neededMb: number }) {
+  const { config, picker, random } = call.services;
+  const { maxPercentUsed, maxOperatorPercentUsed } = config.storage;
+  const request = {
+    copies,
+    multiDc: config.multiDC,
+    maxPercentUsed: call.isOperator ? maxOperatorPercentUsed : maxPercentUsed,
+  };
+  const nodes = await picker.nodes();
+  for (const sizeMb of [wantedMb, neededMb]) {
+    const placement = chooseNodes(nodes, { ...request, sizeMb }, random);
+    if (placement.found) return placement.sets;
+    if (placement.problem === 'no nodes') throw httpError('NoStorageNodes');
+  }
+  throw httpError('NotEnoughSpace', neededMb);
+}

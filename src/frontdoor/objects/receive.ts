@@ -1,0 +1,137 @@
+/**
+ * Taking in the bytes of an object: theory of operation. The client's stream is written to every chosen storage node at
+ * once, chunk by chunk: the next chunk is read only when the slowest node has taken this one, so that nothing piles up
+ * here, however large the object. Nodes make the bytes visible under a fresh object id when they have all of them; the
+ * entry that names the id is written later and elsewhere, so whatever goes wrong here (a client that goes away, a node
+ * that fails, a digest that differs) leaves the old object as it was. What a node keeps of a failed upload has no entry
+ * and is removed by the node itself.
+ */
+import crypto from 'node:crypto';
+import type { Request } from 'restify';
+import VError from 'verror';
+import { httpError } from '../../http/errors.js';
+import type { StorageNode } from '../placement/choose.js';
+import { type NodeClient, statusOf, type Upload } from '../placement/node-client.js';
+import { megabytes } from './size.js';
+
+export interface OpenUpload {
+  readonly node: StorageNode;
+  readonly upload: Upload;
+}
+
+interface OpenOptions {
+  readonly nodes: NodeClient;
+  readonly sets: readonly (readonly StorageNode[])[];
+  readonly path: string;
+  readonly sizeBytes: number | undefined;
+  readonly maxBytes: number;
+  readonly contentType: string;
+  readonly requestId: string;
+  readonly onRefused: (error: unknown) => void;
+}
+
+const insufficientStorage = 507;
+
+/**
+ * Opens an upload on every node of the first set whose nodes all agree.
+ * @throws VError `NotEnoughSpace` when the last set had no room, `NoStorageNodes` when it was not there.
+ */
+export async function openUploads(options: OpenOptions): Promise<readonly OpenUpload[]> {
+  const { nodes, sets, path, sizeBytes, contentType, requestId } = options;
+  let full = false;
+  for (const set of sets) {
+    const attempts = await Promise.allSettled(
+      set.map(async (node) => ({
+        node,
+        upload: await nodes.open({ url: node.url, path, sizeBytes, contentType, requestId }),
+      })),
+    );
+    const opened = attempts.flatMap((attempt) => (attempt.status === 'fulfilled' ? [attempt.value] : []));
+    if (opened.length === set.length) return opened;
+    for (const { upload } of opened) upload.abort();
+    const refusals = attempts.flatMap((attempt) => (attempt.status === 'rejected' ? [attempt.reason] : []));
+    for (const refusal of refusals) options.onRefused(refusal);
+    full = refusals.some((refusal) => statusOf(refusal) === insufficientStorage);
+  }
+  throw full ? httpError('NotEnoughSpace', megabytes(options.maxBytes)) : httpError('NoStorageNodes');
+}
+
+export interface ReceiveOptions {
+  readonly request: Request;
+  readonly uploads: readonly OpenUpload[];
+  readonly sizeBytes: number | undefined;
+  readonly maxBytes: number;
+  /** Longest wait for the client's next byte, or for a node to take one. */
+  readonly stallMs: number;
+}
+
+export interface Received {
+  readonly sizeBytes: number;
+  /** base64 */
+  readonly md5: string;
+}
+
+/**
+ * Resolves when every node has everything; for no bytes at all, nodes are let go.
+ * @throws VError `MaxContentLengthExceeded`, `UploadTimeout`, `UploadAbandoned`, `NotEnoughSpace`, or of a node's failure.
+ */
+export async function receive(options: ReceiveOptions): Promise<Received> {
+  const { uploads } = options;
+  const watch = startWatch(options.stallMs);
+  try {
+    const received = await Promise.race([pump(options, watch), watch.stalled]);
+    if (received.sizeBytes === 0) {
+      for (const { upload } of uploads) upload.abort();
+      return received;
+    }
+    const digests = await Promise.race([Promise.all(uploads.map(({ upload }) => upload.finish())), watch.stalled]);
+    const wrong = digests.findIndex((digest) => digest !== undefined && digest !== received.md5);
+    if (wrong >= 0) {
+      throw new VError('storage node %s stored other bytes than it was sent', uploads[wrong]?.node.id);
+    }
+    return received;
+  } catch (error) {
+    for (const { upload } of uploads) upload.abort();
+    if (statusOf(error) === insufficientStorage) throw httpError('NotEnoughSpace', megabytes(options.maxBytes));
+    throw error;
+  } finally {
+    watch.stop();
+  }
+}
+
+async function pump({ request, uploads, maxBytes, sizeBytes: announced }: ReceiveOptions, watch: Watch) {
+  const hash = crypto.createHash('md5');
+  let sizeBytes = 0;
+  try {
+    for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      watch.progress();
+      sizeBytes += chunk.length;
+      if (sizeBytes > maxBytes) throw httpError('MaxContentLengthExceeded', sizeBytes);
+      const waits = uploads.map(({ upload }) => upload.write(chunk)).filter((wait) => wait !== undefined);
+      hash.update(chunk);
+      if (waits.length > 0) await Promise.all(waits);
+      watch.progress();
+    }
+  } catch (error) {
+    if (request.destroyed && !request.complete) throw httpError('UploadAbandoned');
+    throw error;
+  }
+  if (!request.complete || (announced !== undefined && sizeBytes !== announced)) throw httpError('UploadAbandoned');
+  return { sizeBytes, md5: hash.digest('base64') };
+}
+
+interface Watch {
+  progress(): void;
+  /** Rejects when nothing has moved for too long; never resolves. */
+  readonly stalled: Promise<never>;
+  stop(): void;
+}
+
+function startWatch(stallMs: number): Watch {
+  let timer: NodeJS.Timeout | undefined;
+  const stalled = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(httpError('UploadTimeout')), stallMs);
+  });
+  stalled.catch(() => {}); // whoever races against it is told; when nobody does any more there is nothing to tell
+  return { progress: () => timer?.refresh(), stalled, stop: () => clearTimeout(timer) };
+}

@@ -1,0 +1,103 @@
+/**
+ * What the storage nodes say of themselves, kept in memory: read from `manta_storage` at start and then every few
+ * seconds. A node that stopped writing heartbeats is not given new objects; it is still asked for old ones.
+ */
+import type { Clock } from '../../common/clock.js';
+import type { Logger } from '../../common/logging.js';
+import { and, ge } from '../../moray/client/filter.js';
+import type { MorayClient } from '../../moray/client/types.js';
+import { defaultBuckets } from '../../records/buckets.js';
+import type { StorageNode } from './choose.js';
+
+export interface Picker {
+  /** Nodes with a recent heartbeat. Looks again first when there are none. */
+  nodes(): Promise<readonly StorageNode[]>;
+  /** How to reach a node, living or not. */
+  urlOf(id: string): Promise<string>;
+  stop(): void;
+}
+
+interface PickerOptions {
+  readonly moray: MorayClient;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly pollMs: number;
+  readonly lagMs: number;
+}
+
+interface HeartbeatRecord {
+  readonly manta_storage_id?: unknown;
+  readonly datacenter?: unknown;
+  readonly availableMB?: unknown;
+  readonly percentUsed?: unknown;
+  readonly url?: unknown;
+  readonly timestamp?: unknown;
+}
+
+/** Nodes of a deployment; a store that names more is read only so far. */
+const maxNodes = 10_000;
+
+export function createPicker(options: PickerOptions): Picker {
+  const { moray, clock, log, pollMs, lagMs } = options;
+  const known = new Map<string, StorageNode & { readonly timestampMs: number }>();
+  let stopped = false;
+  let cancel = () => {};
+  let poll: Promise<void> | undefined;
+
+  /** One look at a time: whoever asks meanwhile waits for it. */
+  function look(): Promise<void> {
+    poll ??= read()
+      .catch((error: Error) => log.warn({ err: error }, 'cannot read the heartbeats of storage nodes'))
+      .finally(() => {
+        poll = undefined;
+      });
+    return poll;
+  }
+
+  async function read(): Promise<void> {
+    const bucket = defaultBuckets.storage;
+    const found = moray.findObjects<HeartbeatRecord>(bucket, and(ge('timestamp', 0)), {
+      limit: maxNodes,
+      no_count: true,
+    });
+    for await (const { value } of found) {
+      const node = nodeOf(value);
+      if (node !== undefined) known.set(node.id, node);
+    }
+  }
+
+  function again(): void {
+    if (stopped) return;
+    cancel = clock.after(pollMs, () => void look().then(again));
+  }
+  void look().then(again);
+
+  const living = () => [...known.values()].filter((node) => node.timestampMs >= clock.nowMs() - lagMs);
+  return {
+    async nodes() {
+      if (living().length === 0) await look();
+      return living();
+    },
+    async urlOf(id) {
+      if (!known.has(id)) await look();
+      return known.get(id)?.url ?? `http://${id}:80`;
+    },
+    stop() {
+      stopped = true;
+      cancel();
+    },
+  };
+}
+
+function nodeOf(record: HeartbeatRecord): (StorageNode & { timestampMs: number }) | undefined {
+  const { manta_storage_id: id, datacenter, availableMB, percentUsed, url, timestamp } = record;
+  if (typeof id !== 'string' || typeof availableMB !== 'number' || typeof timestamp !== 'number') return undefined;
+  return {
+    id,
+    url: typeof url === 'string' ? url : `http://${id}:80`,
+    datacenter: typeof datacenter === 'string' ? datacenter : '',
+    availableMb: availableMB,
+    percentUsed: typeof percentUsed === 'number' ? percentUsed : 0,
+    timestampMs: timestamp,
+  };
+}

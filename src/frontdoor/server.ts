@@ -1,0 +1,134 @@
+/**
+ * The HTTP server: restify, with one handler in front of everything. Routing is ours (routes.ts): restify's router
+ * decodes paths, and trips over names that are perfectly good here. Each request goes through the order of spec 07 §1.3
+ * and is answered exactly once; whatever is thrown on the way becomes an answer here and nowhere else.
+ *
+ * Timeouts are about silence, never about size: a client that neither sends nor reads is cut off, a request that waits
+ * for us is not, and an idle connection is never closed from this side, because the agents that keep them would now and
+ * then send into a closing one.
+ */
+import type http from 'node:http';
+import os from 'node:os';
+import querystring from 'node:querystring';
+import restify, { type Next, type Request, type Response } from 'restify';
+import VError from 'verror';
+import { auditRequest } from '../http/audit.js';
+import { httpError, isHttpError } from '../http/errors.js';
+import { closeServer, listen } from '../http/listen.js';
+import { cleanPath, parsePath } from './paths.js';
+import { identify } from './request/authentication.js';
+import type { Arrival, Services } from './request/call.js';
+import { parseContentType } from './request/content-type.js';
+import { respondEmpty, respondError } from './request/respond.js';
+import { matchRoute } from './routes.js';
+
+export interface HttpServer {
+  readonly port: number;
+  stop(): Promise<void>;
+}
+
+const stopGraceMs = 5_000;
+
+export async function startHttpServer(services: Services): Promise<HttpServer> {
+  const { config } = services;
+  // "noWriteContinue": clients are told to send their bodies when all checks have passed, not before.
+  const server = restify.createServer({ name: 'Manta', noWriteContinue: true });
+  server.pre((request: Request, response: Response, next: Next) => {
+    void serve(services, request, response).finally(() => next(false));
+  });
+  const inner = server.server as http.Server;
+  inner.keepAliveTimeout = 0;
+  inner.requestTimeout = 0;
+  inner.on('connection', (socket) => socket.setNoDelay(true));
+  const port = await listen(inner, { host: config.host, port: config.port });
+  return { port, stop: () => closeServer(inner, stopGraceMs) };
+}
+
+async function serve(services: Services, request: Request, response: Response): Promise<void> {
+  watchSilence(request, response, services.config.socketTimeoutMs);
+  const nowMs = services.clock.nowMs();
+  const given = request.headers['request-id'] ?? request.headers['x-request-id'];
+  const requestId = typeof given === 'string' ? given : services.newId();
+  response.setHeader('x-request-id', requestId);
+  response.setHeader('x-server-name', serverName);
+  response.once('header', () => response.setHeader('x-response-time', services.clock.nowMs() - nowMs));
+  if (request.headers['user-agent']?.startsWith('curl')) response.setHeader('Connection', 'close');
+  const log = services.log.child({ req_id: requestId }, true);
+  auditRequest(log, request, response);
+  try {
+    await answer(services, { request, response, requestId, nowMs, log });
+  } catch (error) {
+    const known = translated(error);
+    if (!isHttpError(known)) log.error({ err: error, method: request.method, url: request.url }, 'request failed');
+    respondError(request, response, known);
+  }
+}
+
+const serverName = os.hostname();
+
+async function answer(
+  services: Services,
+  { request, response, ...rest }: Pick<Arrival, 'request' | 'response' | 'requestId' | 'nowMs' | 'log'>,
+): Promise<void> {
+  const method = request.method ?? '';
+  const [rawPath = '', ...rawQuery] = (request.url ?? '').split('?');
+  const path = cleanPath(rawPath);
+  if (answerFixed(path, method, response)) return;
+  const target = parsePath(path);
+  if (target === null) throw httpError('InvalidResource', path);
+  const query = querystring.parse(rawQuery.join('?'));
+  const match = matchRoute(method, target, query);
+  if (!match.found) {
+    if (match.allowed.length === 0) throw httpError('ResourceDoesNotExist', path);
+    response.setHeader('Allow', match.allowed.join(', '));
+    throw httpError('MethodNotAllowedError', method);
+  }
+  const contentType = parseContentType(request.headers['content-type']);
+  const arrival: Arrival = { request, response, services, method, target, path, query, contentType, ...rest };
+  await match.route.handle(await identify(arrival, match.parameters));
+}
+
+const documentation = 'https://apidocs.tritondatacenter.com/manta/';
+
+/** What is answered to anybody, without looking at any account. */
+function answerFixed(path: string, method: string, response: Response): boolean {
+  if (method !== 'GET' && method !== 'HEAD') return false;
+  if (path === '/ping') {
+    respondEmpty(response, 200, { 'Content-Length': 0, Connection: 'close' });
+    return true;
+  }
+  if (path !== '/' && path !== '/docs' && !path.startsWith('/docs/')) return false;
+  respondEmpty(response, 302, { Location: documentation, 'Content-Length': 0 });
+  return true;
+}
+
+/** Errors of the store in the words of the public API. */
+const outages = [
+  'FastTransportError',
+  'FastProtocolError',
+  'NoBackendsError',
+  'NoDatabasePeersError',
+  'NoDatabaseError',
+  'ConnectTimeoutError',
+  'OverloadedError',
+  'NoCopyError',
+];
+
+function translated(error: unknown): unknown {
+  if (isHttpError(error) || !(error instanceof Error)) return error;
+  return outages.some((name) => VError.hasCauseWithName(error, name)) ? httpError('ServiceUnavailable') : error;
+}
+
+/** Cuts a connection on which nothing moves while it is the client's turn: to send its request, or to read the answer. */
+function watchSilence(request: Request, response: Response, timeoutMs: number): void {
+  const { socket } = request;
+  const onSilence = () => {
+    if (response.headersSent) socket.destroy();
+  };
+  socket.setTimeout(timeoutMs);
+  socket.on('timeout', onSilence);
+  response.once('close', () => {
+    socket.off('timeout', onSilence);
+    socket.setTimeout(0);
+  });
+}

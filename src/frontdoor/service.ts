@@ -1,0 +1,79 @@
+/** The front door: the public HTTP API over the namespace, the storage nodes and the job library; and the accounts port. */
+import crypto from 'node:crypto';
+import fs from 'node:fs/promises';
+import { createFileStore } from '../accounts/file-store.js';
+import { startMahiServer } from '../accounts/mahi-server.js';
+import { createTokens } from '../accounts/tokens.js';
+import { systemClock } from '../common/clock.js';
+import { loadConfig } from '../common/config.js';
+import { createLogger, type Logger } from '../common/logging.js';
+import { runParts } from '../common/parts.js';
+import { createJobs } from '../jobs/jobs.js';
+import { connectMoray } from '../moray/client/client.js';
+import { defaultBuckets } from '../records/buckets.js';
+import { configSchema, type FrontdoorConfig } from './config.js';
+import { ensureBuckets } from './metadata/buckets.js';
+import { createEntryStore } from './metadata/entry-store.js';
+import { createNodeClient } from './placement/node-client.js';
+import { createPicker } from './placement/picker.js';
+import { startHttpServer } from './server.js';
+
+export { configSchema } from './config.js';
+
+/** Larger than what the server gives the requests that it is serving. */
+const stopGraceMs = 15_000;
+
+export async function main(configFile: string): Promise<void> {
+  const unknownKeys: string[] = [];
+  const config = loadConfig(configFile, configSchema, (key) => unknownKeys.push(key));
+  const log = createLogger({ name: 'frontdoor', level: config.log.level, file: config.log.file });
+  for (const key of unknownKeys) log.warn({ key }, 'configuration "%s": unknown key', configFile);
+  await runParts([async () => (await startFrontdoor(config, log)).stop], stopGraceMs);
+}
+
+export interface Frontdoor {
+  readonly port: number;
+  /** Of the accounts port; undefined when none is configured. */
+  readonly mahiPort: number | undefined;
+  readonly stop: () => Promise<void>;
+}
+
+/** Starts inside this process. Waits for the metadata store, however long that takes to come up. */
+export async function startFrontdoor(config: FrontdoorConfig, log: Logger): Promise<Frontdoor> {
+  const clock = systemClock;
+  const tokens = createTokens(await fs.readFile(config.tokenKeyFile, 'utf8'));
+  const accounts = createFileStore(config.accountsFile, log);
+  const moray = await connectMoray({ url: config.moray.url, log });
+  const buckets = { ...defaultBuckets, ...config.buckets };
+  await ensureBuckets(moray, buckets);
+  const { mahi, storage } = config;
+  const picker = createPicker({ moray, clock, log, pollMs: storage.pollMs, lagMs: storage.lagMs });
+  const nodes = createNodeClient(storage.connectTimeoutMs);
+  const newId = () => crypto.randomUUID();
+  const http = await startHttpServer({
+    config,
+    log,
+    clock,
+    random: Math.random,
+    newId,
+    accounts,
+    tokens,
+    entries: createEntryStore(moray),
+    jobs: createJobs({ moray, buckets, clock, newId, images: config.images }),
+    picker,
+    nodes,
+  });
+  const accountsPort = mahi === undefined ? undefined : await startMahiServer(accounts, { ...mahi, log });
+  log.info({ port: http.port, mahiPort: accountsPort?.port }, 'front door is listening');
+  return {
+    port: http.port,
+    mahiPort: accountsPort?.port,
+    stop: async () => {
+      await http.stop();
+      await accountsPort?.stop();
+      picker.stop();
+      nodes.close();
+      await moray.close();
+    },
+  };
+}
