@@ -1,22 +1,90 @@
-/** Composition of the bus. */
+/**
+ * The bus: how supervisor and agent read and write records. Composition of its parts: push.ts knows whether
+ * notifications can be believed, subscriptions.ts runs queries, transactions.ts writes, conflicts.ts decides what a
+ * conflict means, reads.ts reads single things.
+ */
 import type { Clock } from '../common/clock.js';
 import type { Logger } from '../common/logging.js';
 import type { MorayClient } from '../moray/client/types.js';
 import type { BucketName } from '../records/buckets.js';
-import type { Bus } from './types.js';
+import { selfChannel } from './channels.js';
+import type { BusContext } from './context.js';
+import { createPush } from './push.js';
+import { createReads } from './reads.js';
+import { createSubscription } from './subscriptions.js';
+import { throttledWarnings } from './throttled-log.js';
+import { createTransactions } from './transactions.js';
+import type { Bus, Query, Subscription } from './types.js';
 
 export interface BusOptions {
   readonly moray: MorayClient;
   /** Names in Moray by logical name. */
   readonly buckets: Readonly<Record<BucketName, string>>;
-  /** Of the process: names the channel on which it proves that push works. */
+  /** Of the process: names the channel on which it proves that push works, and its health record. */
   readonly instance: string;
   readonly clock: Clock;
   /** In [0, 1). */
   readonly random: () => number;
   readonly log: Logger;
+  /** Runs an action after everything that is ready to run: what is handed in till then is written together. */
+  readonly defer?: (action: () => void) => void;
 }
 
 export function createBus(options: BusOptions): Bus {
-  throw new Error(`the bus of ${options.instance} is being built`);
+  const { instance, defer = setImmediate, ...rest } = options;
+  const context: BusContext = { ...rest, defer: (action) => void defer(action) };
+  const ownChannel = selfChannel(instance);
+  const stopping = new AbortController();
+  const warn = throttledWarnings(context);
+  const reads = createReads(context, warn, stopping.signal);
+  const push = createPush(context, ownChannel);
+  const transactions = createTransactions(context, reads, push, warn);
+  const subscriptions = new Set<Subscription>();
+  let heartbeat: Promise<void> | null = null;
+
+  function subscribe<Value>(query: Query<Value>): Subscription {
+    const subscription = createSubscription(context, push, warn, query);
+    const own: Subscription = {
+      ...subscription,
+      stop() {
+        subscriptions.delete(own);
+        subscription.stop();
+      },
+    };
+    subscriptions.add(own);
+    return own;
+  }
+
+  const beat: Bus['heartbeat'] = async (value, { notify = [] } = {}) => {
+    const sentMs = context.clock.nowMs();
+    await transactions.batch([{ op: 'put', bucket: 'health', key: instance, value }], {
+      urgent: true,
+      notify: [[ownChannel, ['health']], ...notify],
+    });
+    push.heartbeatAnswered(sentMs);
+  };
+
+  return {
+    subscribe,
+    batch: transactions.batch,
+    get: reads.get,
+    find: reads.find,
+    count: reads.count,
+    heartbeat(record, beatOptions) {
+      heartbeat ??= beat(record, beatOptions).finally(() => {
+        heartbeat = null;
+      });
+      return heartbeat;
+    },
+    notify: push.notify,
+    get pushProven() {
+      return push.isProven;
+    },
+    async stop() {
+      for (const subscription of [...subscriptions]) subscription.stop();
+      await transactions.stop();
+      stopping.abort();
+      push.stop();
+    },
+  };
 }

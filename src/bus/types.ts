@@ -38,7 +38,10 @@ export type Operation =
 /** What one operation of a batch did, in the order of the operations: puts have an etag, updates a count and an etag. */
 export interface OperationResult {
   readonly etag?: string;
+  /** Absent when the answer was lost but the batch is known to be done. */
   readonly count?: number;
+  /** An earlier attempt may have been done already: the count is of the last one only, and to be taken anew. */
+  readonly repeated?: boolean;
 }
 
 export interface BatchOptions {
@@ -69,7 +72,7 @@ export interface Query<Value> {
   readonly bucket: BucketName;
   /** LDAP filter, evaluated at every pass. */
   readonly filter: () => string;
-  /** Channels whose notifications that name `bucket` start a pass at once. */
+  /** Channels whose notifications that name `bucket` start a pass at once. None: the query always runs `everyMs`. */
   readonly channels: readonly string[];
   /** Milliseconds between passes while push is proven to work. */
   readonly everyMs: number;
@@ -85,7 +88,10 @@ export interface Query<Value> {
 }
 
 export interface Subscription {
-  /** Resolves after a pass that started after this call has delivered everything that matched. */
+  /**
+   * Resolves after a pass that started after this call has delivered everything that matched.
+   * @throws VError `BusStoppedError` when the subscription ends before.
+   */
   fence(): Promise<void>;
   /** Starts a pass now, or right after the one that runs. */
   wake(): void;
@@ -97,7 +103,8 @@ export interface Bus {
   /**
    * Writes atomically. Transient failures are retried for as long as it takes; a batch that names a record with a
    * pending write waits for it; a lost answer is recognised.
-   * @throws VError `EtagConflictError` (info: bucket, key), `FenceLostError`, or what Moray said.
+   * Batches handed in together travel together, as long as they have the same fence (the same object).
+   * @throws VError `EtagConflictError` (info: bucket, key), `FenceLostError`, `BusStoppedError`, or what Moray said.
    */
   batch(operations: readonly Operation[], options?: BatchOptions): Promise<readonly OperationResult[]>;
   /** Retries until it succeeds. null: no such record. */

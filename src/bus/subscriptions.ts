@@ -1,0 +1,189 @@
+/**
+ * Subscriptions: theory of operation. A query runs in passes. A pass reads page after page in `_id` order, from a marker
+ * rather than an offset, so that records that stop matching meanwhile move nothing, and hands out every record.
+ *
+ *   waiting --time, notification, fence--> passing --done--> waiting
+ *                                             | notification, fence meanwhile
+ *                                             v
+ *                                       passing, again --done--> passing
+ *
+ * Invariants: (1) one pass at a time; (2) a notification is answered by a pass that starts after it; (3) a record is not
+ * handed out again with the same etag while it is in hand, nor later in a pass that may have read it before it was
+ * dealt with; (4) a slow or failing record holds up no other, until `inHandLimit` are in hand: then the pass waits.
+ */
+import type { MorayObject } from '../moray/client/types.js';
+import { backOffMs } from './back-off.js';
+import { answered, type BusContext } from './context.js';
+import { busStopped } from './errors.js';
+import type { Push } from './push.js';
+import { pageFilter, pageOptions, pageSize } from './reads.js';
+import { toStored } from './stored.js';
+import type { ThrottledWarning } from './throttled-log.js';
+import type { Query, Stored, Subscription } from './types.js';
+
+const defaultUnprovenEveryMs = 200;
+const inHandLimit = 10_000;
+/** A record whose handler failed is handed out again after this, or at the next pass. */
+const failedRecordMs = 1_000;
+
+type State = 'waiting' | 'passing' | 'passing, again' | 'stopped';
+
+interface Fence {
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+export function createSubscription<Value>(
+  context: BusContext,
+  push: Push,
+  warn: ThrottledWarning,
+  query: Query<Value>,
+): Subscription {
+  const { moray, buckets, clock, random, log } = context;
+  const inHand = new Set<string>();
+  /** Dealt with since the pass began: the pass may still come across what it read before. */
+  let settled: string[] = [];
+  let whenSettled = () => {};
+  let state: State = 'waiting';
+  let fences: Fence[] = [];
+  let failures = 0;
+  let cancelTimer = () => {};
+
+  const isStopped = () => state === 'stopped';
+
+  const wake = () => {
+    if (state === 'passing') state = 'passing, again';
+    if (state !== 'waiting') return;
+    cancelTimer();
+    state = 'passing';
+    void pass();
+  };
+
+  const schedule = () => {
+    const isCovered = query.channels.length === 0 || push.covers(query.channels);
+    const everyMs = isCovered ? query.everyMs : (query.unprovenEveryMs ?? defaultUnprovenEveryMs);
+    const pauseMs = failures > 0 ? backOffMs(failures) : everyMs;
+    cancelTimer();
+    cancelTimer = clock.after(pauseMs * (0.9 + 0.2 * random()), wake);
+  };
+
+  async function pass(): Promise<void> {
+    const waitingFences = fences;
+    fences = [];
+    try {
+      await readPages();
+      failures = 0;
+    } catch (error) {
+      failures++;
+      fences = [...waitingFences, ...fences];
+      warn(`query "${query.name}"`, error as Error, 'query failed, will be repeated');
+    }
+    for (const record of settled) inHand.delete(record);
+    settled = [];
+    if (isStopped()) {
+      for (const { reject } of waitingFences) reject(busStopped());
+      return;
+    }
+    const again = state === 'passing, again' && failures === 0;
+    state = 'waiting';
+    if (failures === 0) {
+      for (const { resolve } of waitingFences) resolve();
+      passed();
+    }
+    if (again) wake();
+    else schedule();
+  }
+
+  function passed(): void {
+    try {
+      query.onPass?.();
+    } catch (error) {
+      log.error({ err: error, query: query.name }, 'end of a pass was not handled');
+    }
+  }
+
+  async function readPages(): Promise<void> {
+    let marker = 0;
+    for (;;) {
+      const page: { last: number | null; count: number } = { last: null, count: 0 };
+      await answered(context, `query "${query.name}"`, readPage(marker, page));
+      if (isStopped() || page.last === null || page.count < pageSize) return;
+      marker = page.last + 1;
+      while (inHand.size >= inHandLimit && !isStopped()) {
+        await new Promise<void>((resolve) => {
+          whenSettled = resolve;
+        });
+        releaseSettled();
+      }
+    }
+  }
+
+  /** Between two pages nothing that was read is still to come: the next page is read anew. */
+  function releaseSettled(): void {
+    for (const record of settled) inHand.delete(record);
+    settled = [];
+  }
+
+  async function readPage(marker: number, page: { last: number | null; count: number }): Promise<void> {
+    const filter = pageFilter(query.filter(), marker);
+    for await (const object of moray.findObjects<Value>(buckets[query.bucket], filter, pageOptions)) {
+      if (isStopped()) return;
+      page.last = object._id;
+      page.count++;
+      deliver(object);
+    }
+  }
+
+  function deliver(object: MorayObject<Value>): void {
+    const record = `${object._etag} ${object.key}`;
+    if (inHand.has(record)) return;
+    inHand.add(record);
+    handle(toStored(query.bucket, object)).then(
+      () => settle(record),
+      (error: unknown) => {
+        log.error({ err: error, query: query.name, key: object.key }, 'record was not handled, will be tried again');
+        settle(record);
+        clock.after(failedRecordMs, wake);
+      },
+    );
+  }
+
+  async function handle(record: Stored<Value>): Promise<void> {
+    await query.onRecord(record);
+  }
+
+  function settle(record: string): void {
+    if (state === 'waiting') inHand.delete(record);
+    else settled.push(record);
+    whenSettled();
+  }
+
+  const stopListening = push.listen(query.channels, {
+    onWake(names) {
+      if (names === null || names.includes(query.bucket)) wake();
+    },
+  });
+  wake();
+
+  return {
+    wake,
+    fence: () =>
+      new Promise((resolve, reject) => {
+        if (isStopped()) {
+          reject(busStopped());
+          return;
+        }
+        fences.push({ resolve, reject });
+        wake();
+      }),
+    stop() {
+      if (isStopped()) return;
+      state = 'stopped';
+      cancelTimer();
+      stopListening();
+      whenSettled();
+      for (const { reject } of fences) reject(busStopped());
+      fences = [];
+    },
+  };
+}
