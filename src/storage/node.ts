@@ -1,0 +1,192 @@
+/**
+ * One logical storage node: PUT, GET and HEAD of `/:creator/:objectid` by plain HTTP (spec 07 §4.4), and nothing else.
+ * There is no DELETE: bytes are removed by the node itself once no entry names them (removal.ts).
+ *
+ * A PUT is checked before its body is asked for (`100 Continue`), so that a refusal costs no bytes. Whoever stops
+ * sending is cut off after a time of silence; how long a body takes as a whole is nobody's business.
+ */
+import type http from 'node:http';
+import { pipeline } from 'node:stream/promises';
+import type { Logger } from '../common/logging.js';
+import { auditRequest } from '../http/audit.js';
+import { customHttpError, isHttpError } from '../http/errors.js';
+import { closeServer, createInnerServer, listen, sendError } from '../http/listen.js';
+import { parseByteRange } from './byte-range.js';
+import {
+  createObjectFiles,
+  isUuid,
+  noRoom,
+  type ObjectFiles,
+  type ObjectName,
+  type OpenedObject,
+} from './object-files.js';
+
+export interface StorageNodeOptions {
+  readonly root: string;
+  readonly host: string;
+  readonly port: number;
+  readonly log: Logger;
+}
+
+export interface StorageNode {
+  readonly url: string;
+  readonly files: ObjectFiles;
+  stop(): Promise<void>;
+}
+
+const silenceMs = 120_000;
+/** A client that was refused gets this long to read why before its connection ends. */
+const lingerMs = 2000;
+
+export async function startStorageNode(options: StorageNodeOptions): Promise<StorageNode> {
+  const { log, root } = options;
+  const files = createObjectFiles(root);
+  await files.prepare();
+  const handle = (request: http.IncomingMessage, response: http.ServerResponse, isWaiting: boolean): void => {
+    auditRequest(log, request, response);
+    endSilence(request, response);
+    answer({ files, root, request, response, isWaiting }).catch((error: unknown) => {
+      if (!isHttpError(error) && !request.socket.destroyed)
+        log.error({ err: error, url: request.url }, 'request failed');
+      refuse(request, response, error);
+    });
+  };
+  const server = createInnerServer((request, response) => handle(request, response, false));
+  server.on('checkContinue', (request: http.IncomingMessage, response: http.ServerResponse) =>
+    handle(request, response, true),
+  );
+  const port = await listen(server, options);
+  const host = options.host.includes(':') ? `[${options.host}]` : options.host;
+  return { url: `http://${host}:${port}`, files, stop: () => closeServer(server) };
+}
+
+interface Exchange {
+  readonly files: ObjectFiles;
+  readonly root: string;
+  readonly request: http.IncomingMessage;
+  readonly response: http.ServerResponse;
+  /** The client sends its body only after `100 Continue`. */
+  readonly isWaiting: boolean;
+}
+
+async function answer(exchange: Exchange): Promise<void> {
+  const { request, response } = exchange;
+  if (request.url === '/ping' && request.method === 'GET') {
+    response.writeHead(200, { 'Content-Length': 0 }).end();
+    return;
+  }
+  switch (request.method) {
+    case 'PUT':
+      return put(exchange, parseName(request.url));
+    case 'GET':
+    case 'HEAD':
+      return get(exchange, parseName(request.url));
+    default:
+      response.setHeader('Allow', 'GET, HEAD, PUT');
+      throw customHttpError({
+        statusCode: 405,
+        code: 'MethodNotAllowedError',
+        message: `${request.method} is not allowed`,
+      });
+  }
+}
+
+/** Two UUIDs and nothing else: no other path leads to the disk. */
+function parseName(url = ''): ObjectName {
+  const [path = ''] = url.split('?');
+  const [empty, creator = '', objectId = '', ...more] = path.split('/');
+  if (empty === '' && more.length === 0 && isUuid(creator) && isUuid(objectId)) return { creator, objectId };
+  throw customHttpError({ statusCode: 400, code: 'InvalidResource', message: `"${path}" is not /<uuid>/<uuid>` });
+}
+
+async function put({ files, root, request, response, isWaiting }: Exchange, name: ObjectName): Promise<void> {
+  const expectedMd5 = parseDigest(request.headers['content-md5']);
+  const length = Number(request.headers['content-length'] ?? 0);
+  const { availableBytes } = await files.space();
+  if (length > availableBytes) throw noRoom(new Error(`${length} bytes wanted, ${availableBytes} available`), root);
+  if (isWaiting) response.writeContinue();
+  const { md5, replaced } = await files.receive(name, wholeBody(request), expectedMd5);
+  response.writeHead(replaced ? 204 : 201, {
+    'x-joyent-computed-content-md5': md5,
+    ...(replaced ? {} : { 'Content-Length': 0 }),
+  });
+  response.end();
+}
+
+/** An upload that ends before its announced end is not an object. */
+async function* wholeBody(request: http.IncomingMessage): AsyncIterable<Uint8Array> {
+  yield* request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>; // else no failure could be answered
+  if (!request.complete) throw new Error('the client went away');
+}
+
+function parseDigest(header: string | string[] | undefined): string | undefined {
+  if (header === undefined) return undefined;
+  const text = String(header);
+  const bytes = Buffer.from(text, 'base64');
+  if (bytes.length === 16 && bytes.toString('base64') === text) return text;
+  throw customHttpError({ statusCode: 400, code: 'BadRequestError', message: 'Content-MD5 invalid' });
+}
+
+async function get({ files, request, response }: Exchange, name: ObjectName): Promise<void> {
+  const opened = await files.open(name);
+  if (opened === null)
+    throw customHttpError({ statusCode: 404, code: 'ResourceNotFound', message: `${request.url} was not found` });
+  try {
+    await sendBytes(opened, request, response);
+  } finally {
+    await opened.handle.close();
+  }
+}
+
+async function sendBytes(
+  { handle, sizeBytes, mtimeMs }: OpenedObject,
+  request: http.IncomingMessage,
+  response: http.ServerResponse,
+): Promise<void> {
+  const range = parseByteRange(request.headers.range, sizeBytes);
+  if (range === null) {
+    response.setHeader('Content-Range', `bytes */${sizeBytes}`);
+    const message = `${request.headers.range} is an invalid range`;
+    throw customHttpError({ statusCode: 416, code: 'RequestedRangeNotSatisfiable', message });
+  }
+  const { first, last } = range ?? { first: 0, last: sizeBytes - 1 };
+  response.writeHead(range === undefined ? 200 : 206, {
+    'Accept-Ranges': 'bytes',
+    'Content-Type': 'application/octet-stream',
+    'Content-Length': last - first + 1,
+    'Last-Modified': new Date(mtimeMs).toUTCString(),
+    ...(range === undefined ? {} : { 'Content-Range': `bytes ${first}-${last}/${sizeBytes}` }),
+  });
+  if (request.method === 'HEAD' || last < first) {
+    response.end();
+    return;
+  }
+  const stream = handle.createReadStream({ start: first, end: last, highWaterMark: 256 * 1024, autoClose: false });
+  await pipeline(stream, response);
+}
+
+/** Only while a request is under way: idle connections stay. */
+function endSilence(request: http.IncomingMessage, response: http.ServerResponse): void {
+  const { socket } = request;
+  const onTimeout = () => socket.destroy(new Error(`nothing heard for ${silenceMs} ms`));
+  socket.setTimeout(silenceMs, onTimeout);
+  response.once('close', () => {
+    socket.setTimeout(0);
+    socket.off('timeout', onTimeout);
+  });
+}
+
+/** The rest of a refused body is thrown away for a moment, so that the client reads the answer before the end. */
+function refuse(request: http.IncomingMessage, response: http.ServerResponse, error: unknown): void {
+  const { socket } = request;
+  if (response.headersSent || socket.destroyed) {
+    socket.destroy();
+    return;
+  }
+  if (!request.complete) response.setHeader('Connection', 'close');
+  sendError(response, error);
+  if (request.complete) return;
+  request.on('error', () => {}); // the client may go away as it likes now
+  request.resume();
+  setTimeout(() => socket.destroy(), lingerMs).unref();
+}
