@@ -1,4 +1,57 @@
 #!/usr/bin/env bash
-# Makes the directory that zones see as /opt/marlin.
+# Assembles what a zone sees, read-only, as /opt/marlin: node, the lackey, the tools for user commands, and the published
+# packages that those need. Everything is readable by all, whatever the umask: zones run under user ids of their own.
+#
+# usage: tools/build/zone.sh DIRECTORY
 set -euo pipefail
-mkdir -p "$1"
+umask 022
+target=${1:?usage: tools/build/zone.sh DIRECTORY}
+root=$(cd "$(dirname "$0")/../.." && pwd)
+mkdir -p "$target"
+target=$(cd "$target" && pwd)
+cd "$root"
+
+# Hard links cost neither time nor space. They share the mode, so what is not readable by all is copied.
+copy() { # SOURCE... DIRECTORY
+  cp -al -- "$@" 2>/dev/null || cp -a -- "$@"
+}
+
+node=$(readlink -f "$(node -p process.execPath)")
+if [[ ! $target/build/node/bin/node -ef $node ]] && ! cmp -s "$node" "$target/build/node/bin/node"; then
+  mkdir -p "$target/build/node/bin"
+  rm -f "$target/build/node/bin/node"
+  ln "$node" "$target/build/node/bin/node" 2>/dev/null || cp "$node" "$target/build/node/bin/node"
+fi
+
+# Our own code, small: afresh each time.
+rm -rf "$target/lib" "$target/ubin"
+mkdir -p "$target/lib" "$target/ubin"
+for part in lackey taskapi zonetools; do
+  (cd build/src && find "$part" -name '*.js' -exec cp --parents -t "$target/lib" {} +)
+done
+printf '{ "type": "module" }\n' >"$target/lib/package.json"
+
+cp src/zonetools/ubin/* "$target/ubin/"
+client=$target/ubin/.client
+mv "$target/ubin/client" "$client"
+for command in node_modules/manta/bin/*; do
+  name=${command##*/}
+  [[ -e $target/ubin/$name ]] || ln -s .client "$target/ubin/$name"
+done
+chmod 755 "$target"/ubin/* "$client"
+chmod 644 "$target/ubin/http.sh"
+
+# The published packages, with all that they depend on and nothing else; again only when the dependencies changed.
+stamp=$target/node_modules/.installed
+if [[ ! -e $stamp || package-lock.json -nt $stamp ]]; then
+  rm -rf "$target/node_modules"
+  mkdir -p "$target/node_modules"
+  while IFS= read -r package; do
+    mkdir -p "$target/$(dirname "$package")"
+    copy "$package" "$target/$(dirname "$package")/"
+  done < <(node tools/build/dependencies.cjs manta json)
+  touch "$stamp"
+fi
+
+# A file that others may not read may be a hard link into node_modules: there, too, it does no harm to be readable.
+find "$target" \( -type d ! -perm -0555 -o -type f ! -perm -0444 \) -exec chmod a+rX {} +

@@ -1,0 +1,100 @@
+/**
+ * msplit: deals the lines of its stdin out to the reducers of the next phase. Everything is staged first, one file per
+ * reducer, so that input that turns out to be bad emits nothing; then every reducer gets its object, an empty one too.
+ */
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import { finished } from 'node:stream/promises';
+import zlib from 'node:zlib';
+import { emitFile } from '../objects/emit.js';
+import { BadInput, createChooser } from './keys.js';
+import { readLines } from './lines.js';
+import { type MsplitOptions, readOptions, usage } from './options.js';
+
+const maxUploads = 25;
+/** Lines are gathered to this many characters per reducer before they are written. */
+const gatheredLength = 64 * 1024;
+
+async function split(options: MsplitOptions): Promise<readonly string[]> {
+  const choose = createChooser(options);
+  const files = Array.from({ length: options.reducerCount }, (_, index) => `/var/tmp/msplit.${process.pid}.${index}`);
+  const buckets = files.map((file) => openBucket(file, options.gzip));
+  try {
+    for await (const line of readLines(process.stdin)) await buckets[choose(line)]?.add(`${line}\n`);
+  } catch (error) {
+    for (const file of files) fs.rmSync(file, { force: true });
+    throw error;
+  }
+  for (const bucket of buckets) await bucket.close();
+  return files;
+}
+
+interface Bucket {
+  /** Resolves when there is room for more. */
+  add(line: string): Promise<void> | undefined;
+  close(): Promise<void>;
+}
+
+function openBucket(file: string, gzip: boolean): Bucket {
+  const output = fs.createWriteStream(file);
+  const input = gzip ? zlib.createGzip() : output;
+  if (gzip) input.pipe(output);
+  const closed = finished(output);
+  closed.catch(() => {}); // thrown by close
+  let gathered = '';
+  const flush = async () => {
+    const text = gathered;
+    gathered = '';
+    if (!input.write(text)) await once(input, 'drain');
+  };
+  return {
+    add(line) {
+      gathered += line;
+      return gathered.length < gatheredLength ? undefined : flush();
+    },
+    async close() {
+      input.end(gathered);
+      await closed;
+    },
+  };
+}
+
+async function emitAll(files: readonly string[], { outputBase, url }: MsplitOptions): Promise<void> {
+  const id = randomUUID();
+  const waiting = [...files.entries()];
+  const worker = async () => {
+    for (let entry = waiting.shift(); entry !== undefined; entry = waiting.shift()) {
+      const [reducer, file] = entry;
+      await emitFile({ url, file, name: `${outputBase}${id}.${reducer}`, reducer });
+      fs.rmSync(file);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(maxUploads, files.length) }, worker));
+}
+
+async function main(): Promise<number> {
+  const options = readOptions(process.argv.slice(2), process.env);
+  if (typeof options === 'string') {
+    process.stderr.write(`msplit: ${options}\n\n${usage}`);
+    return 2;
+  }
+  let files: readonly string[];
+  try {
+    files = await split(options);
+  } catch (error) {
+    if (!(error instanceof BadInput)) throw error;
+    process.stderr.write(`msplit: ${error.message}\n`);
+    return 1;
+  }
+  try {
+    await emitAll(files, options);
+  } catch (error) {
+    const line = { name: 'msplit', level: 50, msg: 'Error uploading file', err: { message: (error as Error).message } };
+    process.stderr.write(`${JSON.stringify({ ...line, time: new Date().toISOString(), v: 0 })}\n`);
+    return 1;
+  }
+  return 0;
+}
+
+process.exitCode = await main();

@@ -1,0 +1,34 @@
+/** POSIX short options, as getopt reads them: parsing stops at the first operand; an argument may be attached. */
+export interface ParsedOptions {
+  readonly options: readonly { readonly letter: string; readonly value: string }[];
+  readonly operands: readonly string[];
+  /** What was wrong, in getopt's words; parsing stopped there. */
+  readonly problem?: string;
+}
+
+/** @param letters as for getopt: `ab:` is `-a` without and `-b` with an argument. */
+export function parseShortOptions(letters: string, args: readonly string[]): ParsedOptions {
+  const options: { letter: string; value: string }[] = [];
+  let index = 0;
+  for (; index < args.length; index++) {
+    const arg = args[index] ?? '';
+    if (arg === '--') return { options, operands: args.slice(index + 1) };
+    if (!arg.startsWith('-') || arg === '-') break;
+    for (let at = 1; at < arg.length; at++) {
+      const letter = arg[at] ?? '';
+      const known = letters.indexOf(letter);
+      if (known === -1 || letter === ':') {
+        return { options, operands: [], problem: `illegal option -- ${letter}` };
+      }
+      if (letters[known + 1] !== ':') {
+        options.push({ letter, value: '' });
+        continue;
+      }
+      const value = at + 1 < arg.length ? arg.slice(at + 1) : args[++index];
+      if (value === undefined) return { options, operands: [], problem: `option requires an argument -- ${letter}` };
+      options.push({ letter, value });
+      break;
+    }
+  }
+  return { options, operands: args.slice(index) };
+}
