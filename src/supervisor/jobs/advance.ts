@@ -1,0 +1,110 @@
+/**
+ * One look at whether a job can go on: counts what progress.ts asks for, and tells reducers, cleans up or ends the job.
+ * Only one look at a time; what happens meanwhile (job.version) makes its counts void and it is repeated.
+ */
+import type { BucketName } from '../../records/buckets.js';
+import { agentChannel, jobChannel } from '../../bus/channels.js';
+import type { Stored } from '../../bus/types.js';
+import { isoTime } from '../../common/iso-time.js';
+import { absent, and, eq, present } from '../../moray/client/filter.js';
+import { isTrue } from '../../records/flags.js';
+import type { TaskRecord } from '../../records/task.js';
+import type { TaskOutputRecord } from '../../records/task-output.js';
+import type { DomainContext } from '../domain-context.js';
+import { isAnonymous } from '../pipeline/names.js';
+import { awaitsEnd, endInput, mergeEnd } from '../tasks/end-reduce.js';
+import type { RemoveObject } from '../tasks/mark.js';
+import type { Job } from './job.js';
+import { ask, recountStats, sum, writeJob } from './load.js';
+import { inputsOnTheMove, pendingRemovals, unfinishedIn, unreadInputs } from './progress.js';
+
+export type Look = 'waits' | 'changed meanwhile' | 'done' | 'lost';
+
+/** @param remove for what a cancelled job left. */
+export async function advance(job: Job, context: DomainContext, remove: RemoveObject): Promise<Look> {
+  const { version } = job;
+  const stood = () => job.version === version && job.inHand === 0;
+  if (!stood()) return 'changed meanwhile';
+  if (job.cancelled !== null) return endCancelled(job, context, remove, stood);
+  if (!job.inputEnded) return 'waits';
+  job.inputsLeft = await ask(unreadInputs(job.jobId), context);
+  if (job.inputsLeft > 0) return 'waits';
+  for (const [index, phase] of job.phases.entries()) {
+    phase.open = await sum(unfinishedIn(job, index), context);
+    if (!stood()) return 'changed meanwhile';
+    if (phase.open === 0) continue;
+    if (!phase.isReduce || (await sum(inputsOnTheMove(job, index), context)) > 0) return 'waits';
+    if (!stood()) return 'changed meanwhile';
+    return (await tellReducers(job, index, context)) ? 'waits' : 'lost';
+  }
+  job.removals = await sum(pendingRemovals(job), context);
+  if (job.removals > 0) {
+    context.wake('removeInput', 'removeTaskInput');
+    return 'waits';
+  }
+  if (job.phases.some(({ reducers, reducersRefused }) => !reducersRefused && reducers.includes(undefined))) return 'waits';
+  return stood() ? end(job, context) : 'changed meanwhile';
+}
+
+/** All phases before have ended: each reducer learns how many inputs there are for it. */
+async function tellReducers(job: Job, phase: number, context: DomainContext): Promise<boolean> {
+  const state = job.phases[phase];
+  const current = and(eq('jobId', job.jobId), eq('phaseNum', phase), present('rIdx'), absent('timeRetried'));
+  const waiting: Stored<TaskRecord>[] = [];
+  for await (const task of context.bus.find<TaskRecord>('task', current)) if (awaitsEnd(task.value)) waiting.push(task);
+  const complete = state?.reducers.every((reducer) => reducer !== undefined) === true || state?.reducersRefused === true;
+  if (waiting.length > 0) {
+    const { nowMs } = context.env();
+    const puts = await Promise.all(
+      waiting.map(async (task) => {
+        const inputs = and(eq('taskId', task.key), absent('timeRetried'));
+        return endInput(task, await context.bus.count('taskinput', inputs), nowMs);
+      }),
+    );
+    const agents = new Set(waiting.map(({ value }) => value.mantaComputeId));
+    const notify = [...agents].map((agent) => [agentChannel(agent), ['task']] as const);
+    const merge = (mine: { value: object }, stored: Stored<object>) =>
+      mergeEnd(mine.value as TaskRecord, stored.value as TaskRecord);
+    if ((await context.write(puts, { notify, merge })) === null) return false;
+  }
+  if (state !== undefined) state.told = complete;
+  return true;
+}
+
+async function endCancelled(
+  job: Job,
+  context: DomainContext,
+  remove: RemoveObject,
+  stood: () => boolean,
+): Promise<Look> {
+  if (!job.cancelMarked) return 'waits';
+  for (const [index, phase] of job.phases.entries()) phase.open = await sum(unfinishedIn(job, index), context);
+  if (job.phases.some(({ open }) => open > 0)) return 'waits';
+  if (!job.cleanedUp) {
+    await removeIntermediate(job, context, remove);
+    job.cleanedUp = true;
+  }
+  return stood() ? end(job, context) : 'changed meanwhile';
+}
+
+/** A cancelled job may have left any of its intermediate objects; removing one twice does no harm. */
+async function removeIntermediate(job: Job, context: DomainContext, remove: RemoveObject): Promise<void> {
+  if (job.phases.length < 2) return;
+  const pending = new Set<Promise<void>>();
+  for await (const { value } of context.bus.find<TaskOutputRecord>('taskoutput', eq('jobId', job.jobId))) {
+    if (!isTrue(value.intermediate) || !isAnonymous(value.output, job.jobId)) continue;
+    const removing = remove(job, value.output).finally(() => pending.delete(removing));
+    pending.add(removing);
+    if (pending.size >= context.tunables.maxPendingDeletes) await Promise.race(pending);
+  }
+  await Promise.all(pending);
+}
+
+async function end(job: Job, context: DomainContext): Promise<Look> {
+  await recountStats(job, context);
+  const notify: (readonly [string, readonly BucketName[]])[] = [[jobChannel(job.jobId), ['job']]];
+  const change = { state: 'done', timeDone: isoTime(context.env().nowMs) } as const;
+  if ((await writeJob(job, change, context, [], notify)) === null) return 'lost';
+  job.finished = true;
+  return 'done';
+}

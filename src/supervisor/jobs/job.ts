@@ -1,0 +1,132 @@
+/**
+ * A job in memory: its record, who its reducers are, and hints. Theory of operation: the store holds the truth about
+ * every input, task and output; what is here grows with phases and reducers, never with inputs. A hint says how much of
+ * a phase is unfinished; it is kept up with what we write, may drift (a repeated answer, an update counted twice), and
+ * decides only *when* the store is asked. What is decided, is decided by counts of the store (progress.ts).
+ *
+ * `version` rises with everything that happens to the job: counts are believed only if it stood still meanwhile, and
+ * nothing was in hand.
+ */
+import type { Stored } from '../../bus/types.js';
+import { freshStats, type JobRecord, type JobStats } from '../../records/job.js';
+
+/** The current attempt of a reducer. */
+export interface Reducer {
+  readonly taskId: string;
+  readonly agent: string;
+  readonly generation: string;
+  /** Committed, and not to be tried again: nobody will read further inputs. */
+  readonly finished: boolean;
+}
+
+export interface PhaseState {
+  readonly isReduce: boolean;
+  /** One place per reducer; undefined: not placed yet, for lack of agents. */
+  readonly reducers: (Reducer | undefined)[];
+  /** Hint: tasks not through with, outputs not passed on, inputs of reducers not moved. */
+  open: number;
+  /** Hint: all its reducers know how many inputs they get. */
+  told: boolean;
+  /** Nobody could be found to run its missing reducers, and the user was told. */
+  reducersRefused: boolean;
+}
+
+export type Stats = { -readonly [Name in keyof Required<JobStats>]: number };
+
+export interface Job {
+  readonly jobId: string;
+  readonly domain: string;
+  /** As last read or written. */
+  stored: Stored<JobRecord>;
+  readonly stats: Stats;
+  /** What `stats` was when last saved. */
+  savedStats: string;
+  savedAtMs: number;
+  readonly phases: PhaseState[];
+  /** Hint: unfinished tasks per agent, for the window. */
+  readonly unfinished: Map<string, number>;
+  /** An agent that refused for lack of room, until it has room again. */
+  blockedBy: string | null;
+  /** Hint: inputs still to be passed on, once input has ended. */
+  inputsLeft: number;
+  /** End of input was noted and all inputs are stamped. */
+  inputEnded: boolean;
+  /** Time of cancellation. */
+  cancelled: string | null;
+  /** All records bear the cancellation. */
+  cancelMarked: boolean;
+  /** Intermediate objects of the cancelled job are gone. */
+  cleanedUp: boolean;
+  /** Writes under way that name a reducer's task as target; see tasks/reducer-inputs.ts. */
+  readonly writesTo: Map<string, number>;
+  /** Removals asked for and not done. Hint. */
+  removals: number;
+  inHand: number;
+  version: number;
+  /** When something last happened. */
+  changedAtMs: number;
+  lastInputMs: number;
+  /** A save, a count or the like is under way. */
+  busy: boolean;
+  again: boolean;
+  finished: boolean;
+  dropped: boolean;
+}
+
+export function newJob(stored: Stored<JobRecord>, nowMs: number): Job {
+  const { jobId, worker = '', phases, stats, timeCancelled, timeInputDoneRead } = stored.value;
+  return {
+    jobId,
+    domain: worker,
+    stored,
+    stats: { ...freshStats, ...stats },
+    savedStats: JSON.stringify(stats ?? {}),
+    savedAtMs: nowMs,
+    phases: phases.map(({ type, count = 1 }) => ({
+      isReduce: type === 'reduce',
+      reducers: Array.from({ length: type === 'reduce' ? count : 0 }, () => undefined),
+      open: 0,
+      told: false,
+      reducersRefused: false,
+    })),
+    unfinished: new Map(),
+    blockedBy: null,
+    inputsLeft: 0,
+    inputEnded: timeInputDoneRead !== undefined,
+    cancelled: timeCancelled ?? null,
+    cancelMarked: false,
+    cleanedUp: false,
+    writesTo: new Map(),
+    removals: 0,
+    inHand: 0,
+    version: 0,
+    changedAtMs: nowMs,
+    lastInputMs: nowMs,
+    busy: false,
+    again: false,
+    finished: false,
+    dropped: false,
+  };
+}
+
+/** Something happened to the job. */
+export function touch(job: Job, nowMs: number): void {
+  job.version++;
+  job.changedAtMs = nowMs;
+}
+
+/** Adjusts the hint of a phase; never below zero, where drift would hide later work. */
+export function adjustOpen(job: Job, phase: number, by: number): void {
+  const state = job.phases[phase];
+  if (state !== undefined) state.open = Math.max(0, state.open + by);
+}
+
+export function adjustCount(counts: Map<string, number>, key: string, by: number): void {
+  const next = (counts.get(key) ?? 0) + by;
+  if (next > 0) counts.set(key, next);
+  else counts.delete(key);
+}
+
+export function lastPhase(job: Job): number {
+  return job.phases.length - 1;
+}

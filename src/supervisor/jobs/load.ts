@@ -1,0 +1,108 @@
+/** Taking up a job that has run before: after a restart, or from a peer. What its hints are is counted. */
+import type { Stored } from '../../bus/types.js';
+import { absent, and, eq, present } from '../../moray/client/filter.js';
+import { isTrue } from '../../records/flags.js';
+import { type JobRecord, isJobRecord } from '../../records/job.js';
+import type { TaskRecord } from '../../records/task.js';
+import type { DomainContext } from '../domain-context.js';
+import { type Job, newJob, type Reducer } from './job.js';
+import { asStored, mergeJob, saveJob } from './save.js';
+import { type Count, pendingRemovals, statCounts, unfinishedIn, unreadInputs } from './progress.js';
+
+/** null: it is not ours any more, or no job that we understand. */
+export async function loadJob(record: Stored<JobRecord>, context: DomainContext): Promise<Job | null> {
+  const problem = isJobRecord.problem(record.value);
+  if (problem !== null) {
+    context.log.error({ jobId: record.key }, `job is left alone: ${problem}`);
+    return null;
+  }
+  const job = newJob(record, context.env().nowMs);
+  job.stats.nAssigns++;
+  await Promise.all([recountStats(job, context), recountHints(job, context), loadReducers(job, context)]);
+  if (!(await writeJob(job, { state: 'running' }, context))) return null;
+  return job;
+}
+
+/** Writes what a supervisor owns of the record. false: it is not ours any more. */
+export async function writeJob(
+  job: Job,
+  change: Parameters<typeof saveJob>[1],
+  context: DomainContext,
+  also: Parameters<DomainContext['write']>[0] = [],
+  notify: NonNullable<Parameters<DomainContext['write']>[1]>['notify'] = [],
+): Promise<readonly { readonly count?: number }[] | null> {
+  const put = saveJob(job, change);
+  let written = put.value as JobRecord;
+  const results = await context.write([put, ...also], {
+    notify,
+    merge: (mine, stored) => {
+      if (mine.bucket !== 'job') return null;
+      const merged = mergeJob(mine.value as JobRecord, stored.value as JobRecord);
+      if (merged !== null) written = merged;
+      return merged;
+    },
+  });
+  const etag = results?.[0]?.etag;
+  if (results === null || results === undefined || etag === undefined) return null;
+  job.stored = asStored(job.stored, written, etag);
+  job.savedStats = JSON.stringify(written.stats);
+  job.savedAtMs = context.env().nowMs;
+  return results;
+}
+
+/** The current attempt of each reducer. */
+export async function loadReducers(job: Job, context: DomainContext): Promise<void> {
+  if (!job.phases.some(({ isReduce }) => isReduce)) return;
+  const current = and(eq('jobId', job.jobId), present('rIdx'), absent('timeRetried'));
+  for await (const { value } of context.bus.find<TaskRecord>('task', current)) {
+    const reducers = job.phases[value.phaseNum]?.reducers;
+    const index = value.rIdx;
+    if (reducers === undefined || index === undefined || index >= reducers.length) continue;
+    reducers[index] = asReducer(value);
+  }
+}
+
+export function asReducer(task: TaskRecord): Reducer {
+  return {
+    taskId: task.taskId,
+    agent: task.mantaComputeId,
+    generation: task.agentGeneration,
+    finished: task.timeCommitted !== undefined && !isTrue(task.wantRetry),
+  };
+}
+
+export async function recountStats(job: Job, context: DomainContext): Promise<void> {
+  const counts = Object.entries(statCounts(job)) as [Exclude<keyof Job['stats'], 'nAssigns'>, Count][];
+  await Promise.all(
+    counts.map(async ([name, count]) => {
+      job.stats[name] = await ask(count, context);
+    }),
+  );
+}
+
+async function recountHints(job: Job, context: DomainContext): Promise<void> {
+  const { jobId } = job;
+  const removals = sum(pendingRemovals(job), context);
+  const phases = job.phases.map(async (phase, index) => {
+    phase.open = await sum(unfinishedIn(job, index), context);
+  });
+  job.inputsLeft = await ask(unreadInputs(jobId), context);
+  job.removals = await removals;
+  await Promise.all(phases);
+  const open = job.phases.reduce((total, phase) => total + phase.open, 0);
+  if (open < context.tunables.maxTasksPerAgent) return; // no window can be full
+  for (const { instance } of context.agents.living()) {
+    const here = and(eq('jobId', jobId), eq('mantaComputeId', instance), absent('timeCommitted'));
+    const count = await context.bus.count('task', here);
+    if (count > 0) job.unfinished.set(instance, count);
+  }
+}
+
+export function ask({ bucket, filter }: Count, context: DomainContext): Promise<number> {
+  return context.bus.count(bucket, filter);
+}
+
+export async function sum(counts: readonly Count[], context: DomainContext): Promise<number> {
+  const answers = await Promise.all(counts.map((count) => ask(count, context)));
+  return answers.reduce((total, count) => total + count, 0);
+}

@@ -1,0 +1,33 @@
+/** What operators ask a running supervisor: its state, metrics, and to take no more jobs for now. */
+import { VError } from 'verror';
+import type { Logger } from '../common/logging.js';
+import { createOperatorServer, type OperatorRoute, type OperatorServer } from '../http/operator-server.js';
+import type { SupervisorConfig } from './config.js';
+import type { Supervisor } from './supervisor.js';
+
+export function startOperatorServer(
+  config: SupervisorConfig,
+  supervisor: Supervisor,
+  log: Logger,
+): Promise<OperatorServer> {
+  const route = (path: string, accepts: boolean, refusal: string): OperatorRoute => ({
+    method: 'post',
+    path,
+    async handle(_request, response) {
+      if (!supervisor.accept(accepts)) throw new VError({ name: 'NotOperatingError' }, refusal);
+      response.send(204);
+    },
+  });
+  return createOperatorServer({
+    name: 'MarlinWorker',
+    host: config.host,
+    port: config.port,
+    log,
+    routes: [
+      route('/quiesce', false, 'not operating our domain'),
+      route('/unquiesce', true, 'unquiesce: not operating our domain'),
+    ],
+    snapshot: () => supervisor.snapshot(),
+    schema: { job: { summaryFields: ['state', 'inputEnded', 'cancelled'] }, worker: { summaryFields: ['quiesced'] } },
+  });
+}

@@ -1,0 +1,110 @@
+/**
+ * Marks that did not fit into the commit (commit.ts), lap by lap. Each lap is a write of its own and changes only what no
+ * lap before it changed, so it may be repeated after any crash.
+ */
+import type { Stored } from '../../bus/types.js';
+import { isoTime } from '../../common/iso-time.js';
+import { absent, and, eq, present } from '../../moray/client/filter.js';
+import { isTrue } from '../../records/flags.js';
+import type { TaskRecord } from '../../records/task.js';
+import type { TaskOutputRecord } from '../../records/task-output.js';
+import type { DomainContext } from '../domain-context.js';
+import { adjustOpen, type Job, lastPhase } from '../jobs/job.js';
+import { isAnonymousOfPhase } from '../pipeline/names.js';
+import { afterOutputs, markInputsForRemoval, markOutputs, updateTask } from './commit.js';
+import { endPointing, pointInputsOn } from './reduce-retry.js';
+
+/** Removes an object by name; resolves when it is gone, or cannot be removed for good. */
+export type RemoveObject = (job: Job, name: string) => Promise<void>;
+
+export async function markOutputsOf(
+  task: Stored<TaskRecord>,
+  job: Job,
+  context: DomainContext,
+  remove: RemoveObject,
+): Promise<void> {
+  const { value } = task;
+  const limit = context.tunables.maxRecordsPerUpdate;
+  const retried = isTrue(value.wantRetry);
+  if (value.result !== 'ok') await removeOutputs(value, job, context, remove);
+  let more = true;
+  while (more) {
+    const now = isoTime(context.env().nowMs);
+    const results = await context.write([markOutputs(value, lastPhase(job), now, limit)]);
+    if (results === null) return;
+    const count = results[0]?.count ?? 0;
+    if (value.result === 'ok') countOutputs(job, value.phaseNum, count);
+    more = count >= limit;
+    context.wake('taskOutputs');
+  }
+  const marks = afterOutputs(value, retried, isoTime(context.env().nowMs));
+  if ((await context.write([updateTask(value.taskId, marks)])) === null) return;
+  if (marks.wantInputRemoved !== undefined) job.removals++;
+  if (marks.timeInputsMarkCleanupStart === undefined && !retried) adjustOpen(job, value.phaseNum, -1);
+  context.wake('markCleanup', 'retryTasks', 'removeInput');
+  context.changed(job);
+}
+
+/** Marked outputs of a good task: more to pass on, or results of the job. */
+export function countOutputs(job: Job, phase: number, count: number): void {
+  if (phase < lastPhase(job)) adjustOpen(job, phase, count);
+  else job.stats.nJobOutputs += count;
+}
+
+/**
+ * What a failed attempt made, in a phase that is not the last, or that will run again, is nobody's. What it left in the
+ * last phase for good may be all that its user gets to see.
+ */
+async function removeOutputs(task: TaskRecord, job: Job, context: DomainContext, remove: RemoveObject): Promise<void> {
+  if (task.phaseNum === lastPhase(job) && !isTrue(task.wantRetry)) return;
+  const left = and(eq('taskId', task.taskId), absent('timeCommitted'));
+  for await (const { value } of context.bus.find<TaskOutputRecord>('taskoutput', left))
+    if (isAnonymousOfPhase(value.output, job.jobId, task.phaseNum)) await remove(job, value.output);
+}
+
+export async function markInputsOf(task: Stored<TaskRecord>, job: Job, context: DomainContext): Promise<void> {
+  const { taskId, phaseNum } = task.value;
+  const limit = context.tunables.maxRecordsPerUpdate;
+  let more = true;
+  while (more) {
+    const arriving = await inputsArrive(taskId, job, context);
+    const results = await context.write([markInputsForRemoval(taskId, limit)]);
+    if (results === null) return;
+    const count = results[0]?.count ?? 0;
+    job.removals += count;
+    if (count > 0) context.wake('removeTaskInput');
+    if (count < limit && arriving) return; // this task comes again, at the latest with the next pass
+    more = count >= limit;
+  }
+  const done = updateTask(taskId, { timeInputsMarkCleanupDone: isoTime(context.env().nowMs) });
+  if ((await context.write([done])) === null) return;
+  adjustOpen(job, phaseNum, -1);
+  context.changed(job);
+}
+
+export async function pointInputsOfFailed(task: Stored<TaskRecord>, job: Job, context: DomainContext): Promise<void> {
+  const { value } = task;
+  const limit = context.tunables.maxRecordsPerUpdate;
+  let more = true;
+  while (more) {
+    const arriving = await inputsArrive(value.taskId, job, context);
+    const results = await context.write([pointInputsOn(value, limit)]);
+    if (results === null) return;
+    const count = results[0]?.count ?? 0;
+    adjustOpen(job, value.phaseNum, count);
+    if (count > 0) context.wake('moveTaskInputs');
+    if (count < limit && arriving) return;
+    more = count >= limit;
+  }
+  if ((await context.write(endPointing(value, context.env().nowMs))) === null) return;
+  adjustOpen(job, value.phaseNum, -1);
+  context.wake('doneTasks');
+  context.changed(job);
+}
+
+/** Whether inputs of a reduce task are being written, or still point to it from a failed attempt. */
+async function inputsArrive(taskId: string, job: Job, context: DomainContext): Promise<boolean> {
+  if (job.writesTo.has(taskId)) return true;
+  const moving = and(eq('retryTaskId', taskId), present('retryTaskId'), absent('timeRetried'));
+  return (await context.bus.count('taskinput', moving)) > 0;
+}
