@@ -125,7 +125,8 @@ export async function startDomain(options: DomainOptions): Promise<OperatedDomai
     const keep = (jobOptions as { keepIntermediate?: boolean } | undefined)?.keepIntermediate === true;
     if (keep || auth === undefined || !isAnonymous(name, job.jobId)) return;
     const removal = await remover.remove(name, auth.token);
-    if (removal === 'refused') log.error({ jobId: job.jobId, object: name }, 'an intermediate object cannot be removed');
+    if (removal === 'refused')
+      log.error({ jobId: job.jobId, object: name }, 'an intermediate object cannot be removed');
   };
 
   const pipeline = createPipeline(context, finder, (agent, generation) => {
@@ -419,9 +420,14 @@ export async function startDomain(options: DomainOptions): Promise<OperatedDomai
     }
   };
 
-  await subscribe('jobsOwned', domainQueries.jobsOwned, handlers.jobsOwned as (record: Stored<never>) => Promise<void>).fence();
+  await subscribe(
+    'jobsOwned',
+    domainQueries.jobsOwned,
+    handlers.jobsOwned as (record: Stored<never>) => Promise<void>,
+  ).fence();
   for (const [name, row] of Object.entries(domainQueries))
-    if (name !== 'jobsOwned') subscribe(name, row, handlers[name as DomainQuery] as (record: Stored<never>) => Promise<void>);
+    if (name !== 'jobsOwned')
+      subscribe(name, row, handlers[name as DomainQuery] as (record: Stored<never>) => Promise<void>);
   if (own) accept(true);
   for (const { instance } of agents.all()) follow('abandoning tasks of an agent', sweepAgent(instance));
   let cancelTick = clock.after(idleTickMs, function again() {

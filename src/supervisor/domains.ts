@@ -54,7 +54,13 @@ export function takeOver(
 }
 
 export function firstDomain(me: string): Put {
-  return { op: 'put', bucket: 'domain', key: me, etag: null, value: { domainId: me, operatedBy: me, wantTransfer: '' } };
+  return {
+    op: 'put',
+    bucket: 'domain',
+    key: me,
+    etag: null,
+    value: { domainId: me, operatedBy: me, wantTransfer: '' },
+  };
 }
 
 function put(record: Stored<DomainRecord>, change: Partial<DomainRecord>): Put {

@@ -4,8 +4,9 @@
  * `everyMs`, so that a lost notification costs time, not work. Rows without channels match only what the operator of the
  * domain writes itself: it wakes them in its own process, which costs no call. Names and filters: chapter 4, section 9.
  */
-import type { BucketName } from '../records/buckets.js';
+
 import { absent, and, eq, not, or, present } from '../moray/client/filter.js';
+import type { BucketName } from '../records/buckets.js';
 
 type Channel = 'jobs' | 'domains' | 'domain';
 type Every = 'timeAgentPoll' | 'timeWorkerPoll';
@@ -21,8 +22,14 @@ export interface QueryRow {
 
 export const wantRetry = or(eq('wantRetry', 'true'), eq('wantRetry', 'TRUE'));
 const live = not(eq('state', 'done'));
-const domain = (...also: readonly string[]) => (id: string) => and(eq('domain', id), ...also);
-const worker = (...also: readonly string[]) => (id: string) => and(eq('worker', id), ...also, live);
+const domain =
+  (...also: readonly string[]) =>
+  (id: string) =>
+    and(eq('domain', id), ...also);
+const worker =
+  (...also: readonly string[]) =>
+  (id: string) =>
+    and(eq('worker', id), ...also, live);
 const anyDomain = (filter: string) => () => filter;
 
 // biome-ignore format: table

@@ -2,6 +2,7 @@
 import { randomInt } from 'node:crypto';
 import { createMahiClient } from '../accounts/mahi-client.js';
 import { createBus } from '../bus/bus.js';
+import { ensureBuckets } from '../bus/ensure-buckets.js';
 import { systemClock } from '../common/clock.js';
 import { loadConfig } from '../common/config.js';
 import { createLogger, type Logger } from '../common/logging.js';

@@ -201,22 +201,26 @@ export async function startSupervisor(config: SupervisorConfig, deps: Supervisor
     const step = stepDomain(record, me, operating);
     switch (step.step) {
       case 'nothing':
-        return;
+        break;
       case 'start':
-        return change(domainId, 'starting a domain', () => start(domainId));
+        change(domainId, 'starting a domain', () => start(domainId));
+        break;
       case 'stop':
         log.warn({ domain: domainId }, 'domain was taken from us');
-        return change(domainId, 'stopping a domain', () => stop(domainId));
+        change(domainId, 'stopping a domain', () => stop(domainId));
+        break;
       case 'take':
-        return change(domainId, 'taking a domain', async () => {
+        change(domainId, 'taking a domain', async () => {
           if (await write(step.write)) await start(domainId);
         });
+        break;
       case 'ask':
-        return change(domainId, 'asking for a domain', async () => {
+        change(domainId, 'asking for a domain', async () => {
           if (await write(step.write)) log.info({ domain: domainId }, 'asked for our domain');
         });
+        break;
       case 'hand back':
-        return change(domainId, 'handing back a domain', async () => {
+        change(domainId, 'handing back a domain', async () => {
           await stop(domainId);
           if (await write(step.write)) log.info({ domain: domainId }, 'handed back a domain');
           else await start(domainId);
@@ -293,7 +297,9 @@ export async function startSupervisor(config: SupervisorConfig, deps: Supervisor
       service: { name: 'marlin', component: 'jobworker', ident: me, version: '0.0.1' },
       stats: { started: generation, memory: process.memoryUsage() },
       types: ['job', 'worker'],
-      job: Object.fromEntries([...operated.values()].flatMap(({ jobs }) => jobs.all().map((job) => [job.jobId, jobSnapshot(job)]))),
+      job: Object.fromEntries(
+        [...operated.values()].flatMap(({ jobs }) => jobs.all().map((job) => [job.jobId, jobSnapshot(job)])),
+      ),
       worker: {
         [me]: {
           domains: [...operated.keys()],

@@ -2,11 +2,12 @@
  * One look at whether a job can go on: counts what progress.ts asks for, and tells reducers, cleans up or ends the job.
  * Only one look at a time; what happens meanwhile (job.version) makes its counts void and it is repeated.
  */
-import type { BucketName } from '../../records/buckets.js';
+
 import { agentChannel, jobChannel } from '../../bus/channels.js';
 import type { Stored } from '../../bus/types.js';
 import { isoTime } from '../../common/iso-time.js';
 import { absent, and, eq, present } from '../../moray/client/filter.js';
+import type { BucketName } from '../../records/buckets.js';
 import { isTrue } from '../../records/flags.js';
 import type { TaskRecord } from '../../records/task.js';
 import type { TaskOutputRecord } from '../../records/task-output.js';
@@ -42,7 +43,8 @@ export async function advance(job: Job, context: DomainContext, remove: RemoveOb
     context.wake('removeInput', 'removeTaskInput');
     return 'waits';
   }
-  if (job.phases.some(({ reducers, reducersRefused }) => !reducersRefused && reducers.includes(undefined))) return 'waits';
+  if (job.phases.some(({ reducers, reducersRefused }) => !reducersRefused && reducers.includes(undefined)))
+    return 'waits';
   return stood() ? end(job, context) : 'changed meanwhile';
 }
 
@@ -52,7 +54,8 @@ async function tellReducers(job: Job, phase: number, context: DomainContext): Pr
   const current = and(eq('jobId', job.jobId), eq('phaseNum', phase), present('rIdx'), absent('timeRetried'));
   const waiting: Stored<TaskRecord>[] = [];
   for await (const task of context.bus.find<TaskRecord>('task', current)) if (awaitsEnd(task.value)) waiting.push(task);
-  const complete = state?.reducers.every((reducer) => reducer !== undefined) === true || state?.reducersRefused === true;
+  const complete =
+    state?.reducers.every((reducer) => reducer !== undefined) === true || state?.reducersRefused === true;
   if (waiting.length > 0) {
     const { nowMs } = context.env();
     const puts = await Promise.all(

@@ -2,12 +2,12 @@
 import type { Stored } from '../../bus/types.js';
 import { absent, and, eq, present } from '../../moray/client/filter.js';
 import { isTrue } from '../../records/flags.js';
-import { type JobRecord, isJobRecord } from '../../records/job.js';
+import { isJobRecord, type JobRecord } from '../../records/job.js';
 import type { TaskRecord } from '../../records/task.js';
 import type { DomainContext } from '../domain-context.js';
 import { type Job, newJob, type Reducer } from './job.js';
-import { asStored, mergeJob, saveJob } from './save.js';
 import { type Count, pendingRemovals, statCounts, unfinishedIn, unreadInputs } from './progress.js';
+import { asStored, mergeJob, saveJob } from './save.js';
 
 /** null: it is not ours any more, or no job that we understand. */
 export async function loadJob(record: Stored<JobRecord>, context: DomainContext): Promise<Job | null> {

@@ -8,8 +8,8 @@
  * counts. Hints (job.ts) say when to ask, these counts decide.
  */
 import { absent, and, eq, or, present } from '../../moray/client/filter.js';
-import { wantRetry } from '../queries.js';
 import type { BucketName } from '../../records/buckets.js';
+import { wantRetry } from '../queries.js';
 import { type Job, lastPhase, type Stats } from './job.js';
 
 export interface Count {

@@ -40,4 +40,3 @@ export function mergeJob(mine: JobRecord, stored: JobRecord): JobRecord | null {
 export function asStored(before: Stored<JobRecord>, value: JobRecord, etag: string): Stored<JobRecord> {
   return { ...before, value, etag };
 }
-

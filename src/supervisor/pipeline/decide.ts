@@ -91,7 +91,13 @@ export interface DispatchWorld extends Env {
 
 export type Dispatch =
   | { readonly to: 'task'; readonly agent: string; readonly generation: string; readonly operations: Operations }
-  | { readonly to: 'taskinput'; readonly agent: string; readonly taskId: string; readonly read: boolean; readonly operations: Operations }
+  | {
+      readonly to: 'taskinput';
+      readonly agent: string;
+      readonly taskId: string;
+      readonly read: boolean;
+      readonly operations: Operations;
+    }
   | { readonly to: 'error' | 'nothing'; readonly operations: Operations }
   | { readonly to: 'wait'; readonly blockedBy: string | null };
 

@@ -1,6 +1,7 @@
 /** Carries origins through the pipeline: finds, decides, writes, and keeps the job's hints. One promise per record. */
-import type { BucketName } from '../../records/buckets.js';
+
 import { agentChannel } from '../../bus/channels.js';
+import type { BucketName } from '../../records/buckets.js';
 import type { DomainContext } from '../domain-context.js';
 import { adjustCount, adjustOpen, type Job, touch } from '../jobs/job.js';
 import { type Dispatch, decideDispatch, type Origin } from './decide.js';

@@ -103,7 +103,9 @@ function outputsFit(task: TaskRecord, limit: number): boolean {
 
 /** After the end of input was told, the number of inputs is known; the copies of a retried reducer count too. */
 function inputsFit(task: TaskRecord, world: CommitWorld): boolean {
-  return task.result === 'ok' && task.nInputs !== undefined && task.nInputs < world.updateLimit && !world.inputsArriving;
+  return (
+    task.result === 'ok' && task.nInputs !== undefined && task.nInputs < world.updateLimit && !world.inputsArriving
+  );
 }
 
 function errorOf(

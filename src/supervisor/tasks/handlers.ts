@@ -1,8 +1,9 @@
 /** What happens to each task record that a query of the domain delivers; decisions are in the files beside this one. */
-import type { BucketName } from '../../records/buckets.js';
+
 import { agentChannel } from '../../bus/channels.js';
 import type { Stored } from '../../bus/types.js';
 import { isoTime } from '../../common/iso-time.js';
+import type { BucketName } from '../../records/buckets.js';
 import type { TaskRecord } from '../../records/task.js';
 import type { TaskInputRecord } from '../../records/task-input.js';
 import { chooseAgent } from '../agents.js';
@@ -44,8 +45,7 @@ export async function commitDone(task: Stored<TaskRecord>, job: Job, context: Do
     job.blockedBy = null;
     context.wake('jobInputs', 'taskOutputs', 'retryTasks');
   }
-  if (commit.outputsUpdate !== null)
-    countOutputs(job, value.phaseNum, results[commit.outputsUpdate]?.count ?? 0);
+  if (commit.outputsUpdate !== null) countOutputs(job, value.phaseNum, results[commit.outputsUpdate]?.count ?? 0);
   if (commit.outputsUpdate !== null && value.phaseNum < lastPhase(job)) context.wake('taskOutputs');
   if (commit.inputsUpdate !== null) {
     const count = results[commit.inputsUpdate]?.count ?? 0;
@@ -91,7 +91,8 @@ export async function retryTask(
   const retry = retryReduce(task, { agent, generation }, context.env());
   const notify: (readonly [string, readonly BucketName[]])[] = [[agentChannel(agent), ['task']]];
   if ((await context.write(retry.operations, { notify })) === null) return;
-  if (value.rIdx !== undefined) phase.reducers[value.rIdx] = { taskId: retry.taskId, agent, generation, finished: false };
+  if (value.rIdx !== undefined)
+    phase.reducers[value.rIdx] = { taskId: retry.taskId, agent, generation, finished: false };
   if (value.timeInputDone === undefined) phase.told = false;
   adjustOpen(job, value.phaseNum, 1); // the failed one is through when its inputs are moved, the new one is open
   job.stats.nTasksDispatched++;
