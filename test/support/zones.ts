@@ -11,6 +11,7 @@ import path from 'node:path';
 import type { Test } from 'tap';
 import type { ZoneDriver } from '../../src/agent/zones/driver.js';
 import { createDriver } from '../../src/agent/zones/drivers/choose.js';
+import type { ZoneDriverConfig } from '../../src/agent/zones/drivers/config.js';
 import { createLogger } from '../../src/common/logging.js';
 
 /** Connects to the agent, announces itself, runs scripts by bash and answers with one JSON line each. */
@@ -65,10 +66,10 @@ export interface TestZones {
   nextShell(): Promise<ZoneShell>;
 }
 
-export const testImage = { name: 'host', version: '16.1.0' };
-export const testLimits = { memoryMb: 128, diskGb: 8 };
+const testImage = { name: 'host', version: '16.1.0' };
+const testLimits = { memoryMb: 128, diskGb: 8 };
 
-export async function makeInstallRoot(directory: string): Promise<void> {
+async function makeInstallRoot(directory: string): Promise<void> {
   await fs.mkdir(path.join(directory, 'lib/lackey'), { recursive: true });
   await fs.mkdir(path.join(directory, 'build/node/bin'), { recursive: true });
   await fs.mkdir(path.join(directory, 'ubin'), { recursive: true });
@@ -77,7 +78,14 @@ export async function makeInstallRoot(directory: string): Promise<void> {
   await fs.link(process.execPath, node).catch(() => fs.copyFile(process.execPath, node));
 }
 
-export async function startTestZones(t: Test, kind: 'oci' | 'process'): Promise<TestZones> {
+/** DATA below a directory of mode 0700, an install root, one zone. */
+export interface TestPlace {
+  readonly zone: string;
+  readonly storage: string;
+  readonly config: ZoneDriverConfig;
+}
+
+export async function makeTestPlace(t: Test, driver: 'oci' | 'process'): Promise<TestPlace> {
   const directory = await fs.realpath(await fs.mkdtemp(path.join(os.tmpdir(), 'marlin-zones-'))); // mode 0700
   t.teardown(() => fs.rm(directory, { recursive: true, force: true }));
   const dataDir = path.join(directory, 'data');
@@ -86,43 +94,75 @@ export async function startTestZones(t: Test, kind: 'oci' | 'process'): Promise<
   const zone = crypto.randomUUID();
   await fs.mkdir(storage, { recursive: true });
   await makeInstallRoot(installRoot);
-  const config = {
-    driver: kind,
-    zones: [zone],
-    dataDir,
-    installRoot,
-    zoneUidBase: 10_000_000,
-    zoneDefaultImage: '16.1.0',
-  };
-  const driver = await createDriver(config, createLogger({ name: 'zones-test', level: 'fatal' }));
+  const config = { driver, zones: [zone], dataDir, installRoot, zoneUidBase: 10_000_000, zoneDefaultImage: '16.1.0' };
+  return { zone, storage, config };
+}
+
+const quiet = createLogger({ name: 'zones-test', level: 'fatal' });
+
+/** @returns false if they do, else why not: for a test's `skip`. */
+export async function containersWork(): Promise<string | false> {
+  const directory = await fs.mkdtemp(path.join(os.tmpdir(), 'marlin-zones-'));
+  try {
+    await makeInstallRoot(path.join(directory, 'install'));
+    const dataDir = path.join(directory, 'data');
+    const installRoot = path.join(directory, 'install');
+    const config = {
+      driver: 'oci',
+      zones: [],
+      dataDir,
+      installRoot,
+      zoneUidBase: 10_000_000,
+      zoneDefaultImage: '16.1.0',
+    } as const;
+    await createDriver(config, quiet);
+    return false;
+  } catch (error) {
+    return (error as Error).message;
+  } finally {
+    await fs.rm(directory, { recursive: true, force: true });
+  }
+}
+
+export async function startTestZones(t: Test, kind: 'oci' | 'process', given?: TestPlace): Promise<TestZones> {
+  const { zone, storage, config } = given ?? (await makeTestPlace(t, kind));
+  const driver = await createDriver(config, quiet);
   t.teardown(() => driver.stop());
   await driver.start();
-  const accept = await listenForLackeys(t, path.join(driver.socketDirectory(zone), 'sock'));
-  return {
-    driver,
-    zone,
-    storage,
-    dataDir,
-    nextShell: accept,
-    async boot() {
-      const shell = accept();
-      await driver.reset(zone, testImage, testLimits, new AbortController().signal);
-      return shell;
-    },
-  };
+  const accept = await listenForLackeys(path.join(driver.socketDirectory(zone), 'sock'), (stop) => t.teardown(stop));
+  return { driver, zone, storage, dataDir: config.dataDir, nextShell: accept, boot: () => boot(driver, zone, accept) };
+}
+
+/** For a process of its own, which a test kills. */
+export async function bootZone(config: ZoneDriverConfig): Promise<ZoneShell> {
+  const driver = await createDriver(config, quiet);
+  await driver.start();
+  const zone = config.zones[0] ?? '';
+  const accept = await listenForLackeys(path.join(driver.socketDirectory(zone), 'sock'), () => {});
+  return boot(driver, zone, accept);
+}
+
+async function boot(driver: ZoneDriver, zone: string, accept: () => Promise<ZoneShell>): Promise<ZoneShell> {
+  const shell = accept();
+  await driver.reset(zone, testImage, testLimits, new AbortController().signal);
+  return shell;
 }
 
 /** @returns a function that waits for a lackey which connects after its call. */
-async function listenForLackeys(t: Test, socket: string): Promise<() => Promise<ZoneShell>> {
+async function listenForLackeys(
+  socket: string,
+  onTeardown: (stop: () => void) => void,
+): Promise<() => Promise<ZoneShell>> {
   let waiting: (shell: ZoneShell) => void = () => {};
   const sockets = new Set<net.Socket>();
   const server = net.createServer(async (connection) => {
     sockets.add(connection);
     waiting(await openShell(connection));
   });
+  await fs.rm(socket, { force: true });
   await new Promise<void>((resolve) => server.listen(socket, resolve));
   await fs.chmod(socket, 0o666);
-  t.teardown(() => {
+  onTeardown(() => {
     server.close();
     for (const connection of sockets) connection.destroy();
   });

@@ -1,10 +1,57 @@
-/** Picks the driver that isolates best among those that work on this machine. */
+/**
+ * Picks the driver that isolates best among those that work on this machine. What works is found out by doing it: each
+ * candidate runs one container to its end. Kernel settings, hybrid control groups, seccomp of an outer container: no
+ * list of conditions would be complete.
+ */
+import fs from 'node:fs/promises';
+import path from 'node:path';
+import VError from 'verror';
 import type { Logger } from '../../../common/logging.js';
 import type { ZoneDriver } from '../driver.js';
 import type { ZoneDriverConfig } from './config.js';
+import { createOciDriver } from './oci/driver.js';
+import { findRuntimes } from './oci/runtime.js';
 import { createProcessDriver } from './process.js';
 
-/** @throws VError when the driver that was asked for cannot work here. */
+const howToGetContainers =
+  'install runc ("apt-get install runc") or crun; inside another container, zones need one that may create namespaces';
+
+/** @throws VError `NoZoneDriverError` when what was asked for cannot work here: says why, and what to do. */
 export async function createDriver(config: ZoneDriverConfig, log: Logger): Promise<ZoneDriver> {
-  return createProcessDriver(config, log);
+  if (config.driver === 'process') return createProcessDriver(config, log);
+  if (config.driver === 'smartos')
+    throw new VError({ name: 'NoZoneDriverError' }, 'the driver "smartos" works on SmartOS only; use "oci" or "auto"');
+  const failures: Error[] = [];
+  for (const program of await findRuntimes(process.env['PATH'] ?? '')) {
+    const failure = await probe(config, log, program);
+    if (failure === null) return createOciDriver(config, log, program);
+    log.warn({ err: failure, program }, 'this container runtime does not work here');
+    failures.push(failure);
+  }
+  const isRoot = process.getuid?.() === 0;
+  if (config.driver === 'auto' && !isRoot) return createProcessDriver(config, log);
+  const why = failures.map((failure) => failure.message).join('; ') || 'no container runtime was found';
+  const without = isRoot ? '; to run without any isolation, ask for the driver "process"' : '';
+  throw new VError({ name: 'NoZoneDriverError' }, 'no isolated zones: %s. %s%s', why, howToGetContainers, without);
+}
+
+/** @returns why no zone can run. */
+async function probe(config: ZoneDriverConfig, log: Logger, program: string): Promise<Error | null> {
+  const dataDir = path.join(config.dataDir, 'run', `probe-${process.pid}`);
+  try {
+    await fs.mkdir(dataDir, { recursive: true, mode: 0o700 });
+    const driver = await createOciDriver({ ...config, dataDir, zones: ['probe'] }, log, program);
+    try {
+      await driver.start();
+      const limits = { memoryMb: 128, diskGb: 1 };
+      await driver.reset('probe', { name: 'host', version: '0.0.0' }, limits, AbortSignal.timeout(20_000));
+    } finally {
+      await driver.stop();
+    }
+    return null;
+  } catch (error) {
+    return error as Error;
+  } finally {
+    await fs.rm(dataDir, { recursive: true, force: true });
+  }
 }

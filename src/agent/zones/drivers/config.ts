@@ -6,7 +6,7 @@ import type { ZoneImage } from '../driver.js';
 /** The part of the agent's configuration that zone drivers read. */
 export interface ZoneDriverConfig {
   /** `auto` takes the first that works here: `oci` as root, `oci` without root, `process` (never as root). */
-  readonly driver: 'auto' | 'oci' | 'process';
+  readonly driver: 'auto' | 'oci' | 'smartos' | 'process';
   readonly zones: readonly string[];
   /** Absolute. The driver owns `zones/` and `run/` below it. Link farms want the mount of the objects. */
   readonly dataDir: string;

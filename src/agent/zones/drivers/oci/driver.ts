@@ -1,0 +1,286 @@
+/**
+ * The `oci` driver: theory of operation. A zone runs commands of people who do not trust each other, as root of a
+ * container, and must be as new for each of them.
+ *
+ *   DATA/zones/<zone>/farm/           the zone's /manta: hard links of objects, kept over resets
+ *   DATA/zones/<zone>/scratch/<n>/    root file system of the zone's n-th life, owned by the zone's own ids
+ *   DATA/zones/<zone>/bundle-<n>/     config.json, runtime's log and pid file of that life
+ *   DATA/run/z<N>/sock                the zone's socket; DATA/run/runc: the runtime's state
+ *
+ * Each life has a root, a container name and a control group of its own, so a reset is: kill process 1 of the old life,
+ * which takes everything of its namespaces along; create and start the new one. What the old one left on disk, in the
+ * runtime's state and in control groups is removed afterwards, in the background. Nothing of a life is used twice, so
+ * nothing can be left in it.
+ *
+ * Invariants: (1) the new life starts only after the old one runs nothing more, for they share farm and socket; (2) if
+ * the agent dies, zones end by themselves (keeper.ts) and mounts vanish (mount-space.ts), so `start` finds only files,
+ * the runtime's state and empty control groups; (3) host paths that a zone can change are never followed (careful-files).
+ *
+ * Without root, all ids of the zone are the calling user's, and there are no control groups: no memory cap, no figures.
+ */
+import fs from 'node:fs/promises';
+import path from 'node:path';
+import VError from 'verror';
+import type { Logger } from '../../../../common/logging.js';
+import type { ZoneDriver, ZoneLimits } from '../../driver.js';
+import { copyFileFrom, writeFileBelow } from '../careful-files.js';
+import { runCommand } from '../commands.js';
+import { deploymentId, hostImage, type ZoneDriverConfig } from '../config.js';
+import { lackeyLog } from '../keeper.js';
+import { clearFarm, linkIntoFarm, makeFarm } from '../link-farm.js';
+import { type BundleOptions, bundleConfig, idsPerZone, keeperCommand, memoryLimitBytes } from './bundle.js';
+import { detectCgroups, limitMemory, readUsage, removeGroup } from './cgroups.js';
+import { type MountSpace, openMountSpace } from './mount-space.js';
+import {
+  type Container,
+  createContainer,
+  deleteContainer,
+  listContainers,
+  type Runtime,
+  startContainer,
+} from './runtime.js';
+import { makeSkeleton, memoryFile, readHostParts } from './skeleton.js';
+
+/** Kernel limits per user that a zone's processes share, lowered so that no zone can use up what belongs to all. */
+const ceilings: Readonly<Record<string, number>> = {
+  max_user_namespaces: 0,
+  max_mnt_namespaces: 0,
+  max_pid_namespaces: 0,
+  max_net_namespaces: 0,
+  max_ipc_namespaces: 0,
+  max_uts_namespaces: 0,
+  max_cgroup_namespaces: 0,
+  max_time_namespaces: 0,
+  max_fanotify_groups: 0,
+  max_inotify_instances: 8,
+};
+
+/** One life of a zone. */
+interface Life {
+  readonly root: string;
+  readonly bundle: string;
+  readonly group: string;
+  readonly container: Container;
+  /** Its end is no surprise any more. */
+  ending: boolean;
+}
+
+/** @param program path of runc or crun. Nothing is touched before `start`. */
+export async function createOciDriver(config: ZoneDriverConfig, log: Logger, program: string): Promise<ZoneDriver> {
+  await fs.mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+  const dataDir = await fs.realpath(config.dataDir);
+  const installRoot = await fs.realpath(config.installRoot);
+  const isRoot = process.getuid?.() === 0;
+  const ownIds = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+  const deployment = deploymentId(dataDir);
+  const stateDirectory = path.join(dataDir, 'run/runc');
+  const [image, host, cgroups] = await Promise.all([hostImage(config), readHostParts(), detectCgroups()]);
+  const lives = new Map<string, Life>();
+  const removals = new Set<Promise<void>>();
+  let mountSpace: MountSpace | null = null;
+  let lastLife = 0;
+
+  const runtime = (): Runtime => ({ program, stateDirectory, enter: mountSpace?.enter ?? [] });
+  const zoneDirectory = (zone: string) => path.join(dataDir, 'zones', zone);
+  const scratchOf = (zone: string) => path.join(zoneDirectory(zone), 'scratch');
+  const farmOf = (zone: string) => path.join(zoneDirectory(zone), 'farm');
+  const socketDirectory = (zone: string) => path.join(dataDir, 'run', `z${zoneIndex(config, zone)}`);
+  const uidBase = (zone: string) => (isRoot ? config.zoneUidBase + zoneIndex(config, zone) * idsPerZone : null);
+  const ownerOf = (zone: string) => {
+    const base = uidBase(zone);
+    return base === null ? null : { uid: base, gid: base };
+  };
+
+  function lifeOf(zone: string): Life {
+    const life = lives.get(zone);
+    if (life === undefined) throw new VError({ name: 'ZoneNotRunningError' }, 'zone "%s" is not running', zone);
+    return life;
+  }
+
+  async function makeZoneDirectories(zone: string): Promise<void> {
+    for (const directory of [path.join(dataDir, 'zones'), zoneDirectory(zone), path.join(dataDir, 'run')])
+      await fs.mkdir(directory, { recursive: true, mode: 0o700 });
+    for (const directory of [scratchOf(zone), socketDirectory(zone)]) {
+      await fs.mkdir(directory, { recursive: true });
+      await fs.chmod(directory, 0o755); // the zone's ids pass it
+    }
+    await makeFarm(farmOf(zone));
+  }
+
+  /** Makes the files of a zone's next life and creates its container, not started yet. */
+  async function prepare(zone: string, version: string, limits: ZoneLimits): Promise<Life> {
+    const name = String(++lastLife);
+    const root = path.join(scratchOf(zone), name);
+    const bundle = path.join(zoneDirectory(zone), `bundle-${name}`);
+    const group = `/marlin-${deployment}/${zone}.${name}`;
+    try {
+      const container = await makeContainer(zone, { name, root, bundle, group }, version, limits);
+      return { root, bundle, group, container, ending: false };
+    } catch (error) {
+      await remove({ root, bundle, name: `${zone}.${name}` }).catch(() => {}); // the cause says more
+      throw error;
+    }
+  }
+
+  async function makeContainer(
+    zone: string,
+    life: { name: string; root: string; bundle: string; group: string },
+    version: string,
+    limits: ZoneLimits,
+  ): Promise<Container> {
+    const { name, root, bundle, group } = life;
+    await fs.mkdir(bundle, { mode: 0o700 });
+    await makeSkeleton({ root, zone, version, memoryMb: limits.memoryMb, host, owner: ownerOf(zone) });
+    const options: BundleOptions = {
+      zone,
+      rootPath: mountSpace === null ? root : path.join(mountSpace.place(zone), name),
+      hostDirectories: host.directories,
+      farm: farmOf(zone),
+      installRoot,
+      socketDirectory: socketDirectory(zone),
+      uidBase: uidBase(zone),
+      ownIds,
+      cgroup: group,
+      memoryMb: limits.memoryMb,
+      swapLimit: cgroups.swapLimit,
+    };
+    await fs.writeFile(path.join(bundle, 'config.json'), JSON.stringify(bundleConfig(options, keeperCommand(zone))));
+    return createContainer(runtime(), `${zone}.${name}`, bundle);
+  }
+
+  async function end(zone: string): Promise<void> {
+    const life = lives.get(zone);
+    if (life === undefined) return;
+    lives.delete(zone);
+    life.ending = true;
+    await life.container.kill();
+    removeLater(life);
+  }
+
+  function removeLater(life: Life): void {
+    const { root, bundle, container } = life;
+    const removal = remove({ root, bundle, name: container.id }).catch((error: unknown) => {
+      log.warn({ err: error, container: container.id }, 'could not remove what a zone left; the next start will');
+    });
+    removals.add(removal);
+    removal.finally(() => removals.delete(removal));
+  }
+
+  async function remove(life: { root: string; bundle: string; name: string }): Promise<void> {
+    await deleteContainer(runtime(), life.name);
+    await removeTree(life.root);
+    await removeTree(life.bundle);
+  }
+
+  async function lowerCeilings(pid: number): Promise<void> {
+    const writes = Object.entries(ceilings).map(([name, value]) => `echo ${value} > /proc/sys/user/${name}`);
+    await runCommand('nsenter', ['--user', `--target=${pid}`, 'bash', '-c', writes.join('; ')]).catch((error) =>
+      log.warn({ err: error }, 'a zone keeps the default limits on inotify instances and namespaces'),
+    );
+  }
+
+  /** What a killed agent left: containers have ended by themselves, or are about to. */
+  async function clean(): Promise<void> {
+    await Promise.all((await listContainers(runtime())).map((id) => deleteContainer(runtime(), id)));
+    for (const zone of config.zones) {
+      await clearFarm(farmOf(zone));
+      for (const entry of await fs.readdir(zoneDirectory(zone)).catch(() => []))
+        if (entry.startsWith('bundle-')) await removeTree(path.join(zoneDirectory(zone), entry));
+      for (const entry of await fs.readdir(scratchOf(zone)).catch(() => []))
+        await removeTree(path.join(scratchOf(zone), entry));
+    }
+    await removeGroup(`/marlin-${deployment}`);
+  }
+
+  return {
+    name: 'oci',
+    images: [image],
+    async start() {
+      for (const zone of config.zones) await makeZoneDirectories(zone);
+      await fs.mkdir(stateDirectory, { recursive: true, mode: 0o700 });
+      await clean();
+      if (isRoot) {
+        const scratches = new Map(config.zones.map((zone) => [zone, scratchOf(zone)]));
+        mountSpace = await openMountSpace(deployment, scratches);
+      } else {
+        log.warn('without root, zones have no memory cap, no accounting and a single user id');
+      }
+    },
+    socketDirectory,
+    socketInZone: (zone) => `/var/run/.marlin.${zone}.sock`,
+    async reset(zone, wanted, limits, signal) {
+      signal.throwIfAborted();
+      const [next] = await allOrThrow([prepare(zone, wanted.version, limits), end(zone)]);
+      lives.set(zone, next);
+      await clearFarm(farmOf(zone));
+      await lowerCeilings(next.container.pid);
+      signal.throwIfAborted();
+      await startContainer(runtime(), next.container.id);
+    },
+    async setLimits(zone, limits) {
+      const life = lifeOf(zone);
+      if (isRoot) await limitMemory(cgroups, life.group, memoryLimitBytes(limits.memoryMb));
+      const owner = ownerOf(zone) ?? ownIds;
+      await writeFileBelow(life.root, memoryFile, line(limits.memoryMb), { ...owner, mode: 0o644 });
+    },
+    async mapObject(zone, source, name) {
+      return `/manta${await linkIntoFarm(farmOf(zone), source, name)}`;
+    },
+    unmapObjects: (zone) => clearFarm(farmOf(zone)),
+    async writeAsset(zone, name, content) {
+      const owner = ownerOf(zone) ?? ownIds;
+      await writeFileBelow(path.join(lifeOf(zone).root, 'assets'), name, content, { ...owner, mode: 0o755 });
+    },
+    async usage(zone) {
+      const life = lifeOf(zone);
+      const [counted, disk] = await Promise.all([
+        isRoot ? readUsage(cgroups, life.group) : { memoryFailures: 0 },
+        fs.statfs(life.root),
+      ]);
+      return { ...counted, freeDiskBytes: disk.bavail * disk.bsize };
+    },
+    saveLog: (zone, toFile) => copyFileFrom(lifeOf(zone).root, lackeyLog, toFile),
+    async ended(zone) {
+      const life = lifeOf(zone);
+      await life.container.gone;
+      if (life.ending) await new Promise(() => {});
+    },
+    async destroy(zone) {
+      await end(zone);
+      await clearFarm(farmOf(zone));
+      await Promise.all(removals);
+    },
+    async stop() {
+      await Promise.all(config.zones.map(end));
+      await Promise.all(removals);
+      await clean();
+      await mountSpace?.close();
+      mountSpace = null;
+      for (const zone of config.zones) {
+        await removeTree(zoneDirectory(zone));
+        await removeTree(socketDirectory(zone));
+      }
+    },
+  };
+}
+
+function zoneIndex(config: ZoneDriverConfig, zone: string): number {
+  const index = config.zones.indexOf(zone);
+  if (index < 0) throw new VError({ name: 'UnknownZoneError' }, 'zone "%s" is not in the configuration', zone);
+  return index;
+}
+
+/** Waits for both, so that nothing goes on behind the caller's back, and throws what the first of them threw. */
+async function allOrThrow<A, B>(promises: readonly [Promise<A>, Promise<B>]): Promise<[A, B]> {
+  await Promise.allSettled(promises);
+  return Promise.all(promises);
+}
+
+async function* line(value: number): AsyncIterable<Uint8Array> {
+  yield Buffer.from(`${value}\n`);
+}
+
+/** By `rm`, which manages trees deeper than the longest path, and does not cross into other file systems. */
+async function removeTree(directory: string): Promise<void> {
+  await runCommand('rm', ['-rf', '--one-file-system', '--', directory]);
+}
