@@ -5,7 +5,7 @@
  * the name of the program and exits 1; asking for help exits 2, as operators' scripts know it.
  */
 import dashdash from 'dashdash';
-import { VError } from 'verror';
+import VError from 'verror';
 
 export interface CommandOption {
   readonly names: readonly string[];

@@ -1,4 +1,4 @@
-import { VError } from 'verror';
+import VError from 'verror';
 import type { MrjobCommand } from './context.js';
 
 /** Names stored at a time. */

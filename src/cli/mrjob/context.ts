@@ -1,6 +1,6 @@
 /** What the subcommands of mrjob work with. The connection is made when one asks for it. */
 import uuid from 'node-uuid';
-import { VError } from 'verror';
+import VError from 'verror';
 import type { Clock } from '../../common/clock.js';
 import { createLogger } from '../../common/logging.js';
 import { createJobs } from '../../jobs/jobs.js';

@@ -1,6 +1,6 @@
 /** `mrjob get`: what an operator wants to know of one job, as lines of label and text. */
 
-import { VError } from 'verror';
+import VError from 'verror';
 import type { JobDetails } from '../../jobs/types.js';
 import { isTrue } from '../../records/flags.js';
 import type { JobRecord } from '../../records/job.js';

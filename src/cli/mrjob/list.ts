@@ -1,4 +1,4 @@
-import { VError } from 'verror';
+import VError from 'verror';
 import { isoTime } from '../../common/iso-time.js';
 import type { JobFilter } from '../../jobs/types.js';
 import { type GivenOption, usageError } from '../command.js';

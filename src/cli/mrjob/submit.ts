@@ -1,4 +1,4 @@
-import { VError } from 'verror';
+import VError from 'verror';
 import { createMahiClient } from '../../accounts/mahi-client.js';
 import type { AccountAnswer } from '../../accounts/types.js';
 import { isoTime } from '../../common/iso-time.js';
