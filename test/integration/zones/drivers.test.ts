@@ -108,6 +108,21 @@ async function keepsPromises(t: Test, kind: 'oci' | 'process'): Promise<void> {
     t.match(await (await zones.boot()).run('echo alive'), { stdout: 'alive\n' });
   });
 
+  await t.test('a zone that ends unasked is reported, one that is reset is not', async (t) => {
+    await zones.boot();
+    let reported = false;
+    void driver.ended(zone).then(() => {
+      reported = true;
+    });
+    await zones.boot();
+    const [keeper = 0] = await pidsWith('keeper', zone);
+    const ended = driver.ended(zone);
+    process.kill(keeper, 'SIGKILL');
+    await ended;
+    t.notOk(reported);
+    t.match(await (await zones.boot()).run('echo alive'), { stdout: 'alive\n' });
+  });
+
   await t.test('destroy ends the zone and may be repeated', async (t) => {
     const shell = await zones.boot();
     await driver.destroy(zone);
@@ -208,13 +223,15 @@ async function isolates(t: Test): Promise<void> {
   );
 }
 
-/** Processes of the host whose command line holds the text. */
-async function runningWith(text: string): Promise<number> {
-  let count = 0;
-  for (const entry of await fs.readdir('/proc'))
-    if (/^\d+$/.test(entry) && (await fs.readFile(`/proc/${entry}/cmdline`, 'utf8').catch(() => '')).includes(text))
-      count++;
-  return count;
+/** Processes of the host whose arguments include all of these. */
+async function pidsWith(...wanted: string[]): Promise<number[]> {
+  const found: number[] = [];
+  for (const entry of await fs.readdir('/proc')) {
+    if (!/^\d+$/.test(entry)) continue;
+    const argv = (await fs.readFile(`/proc/${entry}/cmdline`, 'utf8').catch(() => '')).split('\0');
+    if (wanted.every((argument) => argv.includes(argument))) found.push(Number(entry));
+  }
+  return found;
 }
 
 async function survivesAgentDeath(t: Test, kind: 'oci' | 'process'): Promise<void> {
@@ -228,10 +245,10 @@ async function survivesAgentDeath(t: Test, kind: 'oci' | 'process'): Promise<voi
   );
   await once(agent.stdout, 'data'); // its zone runs a straggler
   const straggler = `straggler-${place.zone}`;
-  t.ok((await runningWith(straggler)) > 0);
+  t.ok((await pidsWith(straggler)).length > 0);
   agent.kill('SIGKILL');
   await once(agent, 'close');
-  while ((await runningWith(straggler)) > 0) await delay(5); // the test's own time limit ends this
+  while ((await pidsWith(straggler)).length > 0) await delay(5); // the test's own time limit ends this
   t.pass('the zone ended with its agent');
   const zones = await startTestZones(t, kind, place);
   t.match(

@@ -173,8 +173,11 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
   }
 
   async function lowerCeilings(pid: number): Promise<void> {
-    const writes = Object.entries(ceilings).map(([name, value]) => `echo ${value} > /proc/sys/user/${name}`);
-    await runCommand('nsenter', ['--user', `--target=${pid}`, 'bash', '-c', writes.join('; ')]).catch((error) =>
+    // As root we become root of the zone; without root we are it already, and may not change groups.
+    const enter = ['--user', `--target=${pid}`, ...(isRoot ? [] : ['--preserve-credentials'])];
+    const script = 'cd /proc/sys/user && for pair; do [ ! -e "${pair%=*}" ] || echo "${pair#*=}" > "${pair%=*}"; done';
+    const pairs = Object.entries(ceilings).map(([name, value]) => `${name}=${value}`);
+    await runCommand('nsenter', [...enter, 'bash', '--norc', '-c', script, 'ceilings', ...pairs]).catch((error) =>
       log.warn({ err: error }, 'a zone keeps the default limits on inotify instances and namespaces'),
     );
   }
@@ -213,9 +216,9 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
       const [next] = await allOrThrow([prepare(zone, wanted.version, limits), end(zone)]);
       lives.set(zone, next);
       await clearFarm(farmOf(zone));
-      await lowerCeilings(next.container.pid);
       signal.throwIfAborted();
-      await startContainer(runtime(), next.container.id);
+      // Side by side: nobody's command runs before this call ends.
+      await Promise.all([startContainer(runtime(), next.container.id), lowerCeilings(next.container.pid)]);
     },
     async setLimits(zone, limits) {
       const life = lifeOf(zone);
