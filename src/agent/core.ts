@@ -1,0 +1,263 @@
+/**
+ * The agent without its surroundings: scheduler, tasks, zones and their HTTP services, put together. What the scheduler
+ * decides is carried out here, in order; events that arise meanwhile wait their turn.
+ */
+import { randomUUID } from 'node:crypto';
+import path from 'node:path';
+import semver from 'semver';
+import type { Bus } from '../bus/types.js';
+import type { Clock } from '../common/clock.js';
+import type { Logger } from '../common/logging.js';
+import { taskErrors } from '../records/error-codes.js';
+import type { Phase } from '../records/job.js';
+import type { AgentConfig } from './config.js';
+import { createMeter, type Meter } from './metering/meter.js';
+import { createSchedulerState, type SchedulerState } from './scheduler/state.js';
+import { type Action, type SchedulerEvent, step } from './scheduler/step.js';
+import { reasonOf, stopSilentZones } from './streams/liveness.js';
+import { createStreams, type Streams } from './streams/streams.js';
+import { startZoneServer, type ZoneServer } from './taskcontrol/server.js';
+import { streamHooks, taskHooks } from './taskhooks/order.js';
+import { createInputs, type Inputs } from './tasks/inputs.js';
+import type { AgentIdentity } from './tasks/records.js';
+import { createTaskTable, type TaskTable } from './tasks/table.js';
+import type { Task } from './tasks/task.js';
+import type { Upstream } from './upstream.js';
+import type { ZoneDriver, ZoneImage } from './zones/driver.js';
+import { createPool, type Pool } from './zones/pool.js';
+
+export interface CoreParts {
+  readonly config: AgentConfig;
+  readonly me: AgentIdentity;
+  readonly bus: Pick<Bus, 'get' | 'batch'>;
+  /** Started. */
+  readonly driver: ZoneDriver;
+  readonly upstream: Upstream;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Logger;
+  readonly slop: { readonly memoryMb: number; readonly diskGb: number };
+  /** Runs the query of dispatched tasks, or of inputs, at once. */
+  readonly wake: (what: 'tasks' | 'inputs') => void;
+}
+
+export interface Core {
+  readonly table: TaskTable;
+  readonly inputs: Inputs;
+  readonly pool: Pool;
+  readonly streams: Streams;
+  readonly meter: Meter;
+  readonly scheduler: SchedulerState;
+  readonly pollCount: (zone: string) => number;
+  /** Ends idle zones whose time is over, and hogs. */
+  hogCheck(): void;
+  /** Stops zones whose lackey fell silent. */
+  livenessCheck(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const acceptPerZone = 4;
+
+export async function startCore(parts: CoreParts): Promise<Core> {
+  const { config, driver, clock, log, me, random } = parts;
+  const { tunables, zoneDefaults } = config;
+  const images = [...driver.images].sort((left, right) => semver.rcompare(left.version, right.version, true));
+  const imageInRange = (range: string) => images.find(({ version }) => semver.satisfies(version, range)) ?? null;
+  const defaultImage = imageInRange(config.zoneDefaultImage) ?? images[0];
+  if (defaultImage === undefined) throw new Error('there is no image for zones: look into imagesDir');
+  const defaultLimits = { memoryMb: zoneDefaults.max_physical_memory, diskGb: zoneDefaults.quota };
+  const needsOf = (phase: Phase) => ({
+    memoryMb: Math.max(0, (phase.memory ?? 0) - defaultLimits.memoryMb),
+    diskGb: Math.max(0, (phase.disk ?? 0) - defaultLimits.diskGb),
+  });
+  const scheduler = createSchedulerState({
+    reserve: { minZones: tunables.zoneReserveMin, percent: tunables.zoneReservePercent },
+    idleMinMs: tunables.timeZoneIdleMin,
+    idleMaxMs: tunables.timeZoneIdleMax,
+    hogGraceMs: tunables.timeHogGrace,
+    hogKillMs: tunables.timeHogKill,
+    acceptPerZone,
+    memorySlopMb: parts.slop.memoryMb,
+    diskSlopGb: parts.slop.diskGb,
+  });
+
+  const events: SchedulerEvent[] = [];
+  let busy = false;
+  function send(event: SchedulerEvent): void {
+    events.push(event);
+    if (busy) return;
+    busy = true;
+    try {
+      for (let next = events.shift(); next !== undefined; next = events.shift()) {
+        for (const action of step(scheduler, next, { nowMs: clock.nowMs(), random })) carryOut(action);
+      }
+    } finally {
+      busy = false;
+    }
+  }
+
+  const taskNamed = (id: string): Task => {
+    const task = table.tasks.get(id);
+    if (task === undefined) throw new Error(`the scheduler knows a task "${id}" that nobody else knows`);
+    return task;
+  };
+
+  function carryOut(action: Action): void {
+    switch (action.do) {
+      case 'create stream': {
+        const [jobId = '', phaseNum] = action.group.split('/');
+        const group = table.jobs.get(jobId)?.groups.get(Number(phaseNum));
+        if (group === undefined)
+          throw new Error(`the scheduler knows a group "${action.group}" that nobody else knows`);
+        streams.create(group, action.zone);
+        break;
+      }
+      case 'run task':
+        streams.run(action.zone, taskNamed(action.task));
+        break;
+      case 'kill task':
+        table.finish(taskNamed(action.task), { result: 'fail', error: taskErrors.killed() });
+        break;
+      case 'release zone':
+        streams.release(action.zone);
+        break;
+      case 'accept tasks':
+        for (const id of action.tasks) void table.accept(taskNamed(id));
+        break;
+      case 'refuse tasks': {
+        const error = action.lack === 'memory' ? taskErrors.notEnoughMemory() : taskErrors.notEnoughDisk();
+        for (const id of action.tasks) table.finish(taskNamed(id), { result: 'fail', error });
+        break;
+      }
+      case 'forget group':
+        table.groupForgotten(action.group);
+        break;
+    }
+  }
+
+  const servers = new Map<string, ZoneServer>();
+  const meter = createMeter({
+    log,
+    serverUuid: me.serverUuid,
+    computeId: me.computeId,
+    hrTime: () => process.hrtime(),
+    usage: (zone) => driver.usage(zone),
+    diskGbOf: ({ group }) => (group.details === null ? 0 : needsOf(group.details.phase).diskGb) + defaultLimits.diskGb,
+  });
+  const wakeZone = (task: Task) => {
+    if (task.zone !== null) servers.get(task.zone)?.polls.wake();
+  };
+  const table = createTaskTable({
+    bus: parts.bus,
+    me,
+    clock,
+    newId: randomUUID,
+    log,
+    send,
+    needsOf,
+    imageFor: (phase): ZoneImage | null => (phase.image === undefined ? defaultImage : imageInRange(phase.image)),
+    lookAgain: () => parts.wake('tasks'),
+    told: {
+      accepted: (task) => inputs.accepted(task),
+      ended: (task) => inputs.ended(task),
+      lost: (task) => inputs.lost(task),
+      reducerAdded: () => parts.wake('inputs'),
+      workArrived: wakeZone,
+      earlyEnd: (task) => {
+        const stream = task.zone === null ? null : streams.current(task.zone);
+        if (stream?.task === task && task.early !== null) void streams.end(stream, task.early);
+      },
+      stop: (task) => {
+        if (task.zone !== null) streams.stop(task.zone, null);
+      },
+    },
+  });
+  const inputs = createInputs({
+    tasks: table.tasks,
+    bus: parts.bus,
+    clock,
+    log,
+    inputArrived: (task) => table.inputArrived(task),
+    wantMore: () => parts.wake('inputs'),
+  });
+  const pool = createPool({
+    driver,
+    clock,
+    log,
+    send,
+    image: defaultImage,
+    limits: defaultLimits,
+    attempts: tunables.zoneResetAttempts,
+    retryMs: tunables.timeZoneResetRetry,
+    logDirectory: path.join(config.dataDir, 'log', 'zones'),
+    newId: randomUUID,
+    maxDisabledPercent: tunables.zoneDisabledMaxPercent,
+    closeRequests: (zone) => servers.get(zone)?.closeRequests(),
+    endedAlone: (zone) => void stopEnded(zone),
+  });
+  const streams = createStreams({
+    driver,
+    table: () => table,
+    meter,
+    clock,
+    log,
+    send,
+    streamHooks,
+    taskHooks,
+    setUp: { upstream: parts.upstream, defaultImage, defaultLimits },
+    storageRoots: new Map(config.storage.map(({ zonename, root }) => [zonename, root])),
+    pool,
+    wake: (zone) => servers.get(zone)?.polls.wake(),
+  });
+
+  async function stopEnded(zone: string): Promise<void> {
+    const stream = streams.byZone.get(zone);
+    if (stream === undefined) return;
+    const reason = await reasonOf({ meter }, stream);
+    if (streams.byZone.get(zone) === stream) {
+      streams.stop(zone, reason ?? taskErrors.internal('zone ended on its own'));
+    }
+  }
+
+  for (const zone of config.zones) {
+    const server = await startZoneServer({
+      zone,
+      directory: driver.socketDirectory(zone),
+      streams,
+      table,
+      inputs,
+      upstream: parts.upstream,
+      clock,
+      random,
+      log,
+      isClosed: () => pool.zones.get(zone)?.state === 'uninit',
+      longPollMs: tunables.timeLongPoll,
+      maxProxied: tunables.maxPendingOutputsPerTask,
+    });
+    servers.set(zone, server);
+  }
+  pool.start(config.zones);
+
+  return {
+    table,
+    inputs,
+    pool,
+    streams,
+    meter,
+    scheduler,
+    pollCount: (zone) => servers.get(zone)?.polls.size ?? 0,
+    hogCheck: () => send({ event: 'hog check' }),
+    livenessCheck: () =>
+      stopSilentZones({
+        streams,
+        meter,
+        nowMs: () => clock.nowMs(),
+        limitMs: tunables.zoneLivenessCheck,
+        markFailed: (zone) => pool.markFailed(zone),
+      }),
+    async stop() {
+      await pool.stop();
+      await Promise.all([...servers.values()].map((server) => server.stop()));
+    },
+  };
+}

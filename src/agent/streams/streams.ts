@@ -1,0 +1,304 @@
+/**
+ * Streams at work: carries out what the scheduler decides for a zone, and says when a task ends.
+ *
+ *   create: stream hooks, first sample ----> 'stream loaded'
+ *   run:    acceptance, task hooks, then the task is *visible*: the lackey is told of it, and its requests count
+ *   end:    the task is detached at once, so that the zone's next one is prepared while this one's output is saved
+ *   stop:   whatever is going on, the zone is released
+ *
+ * Invariants: (1) a zone has at most one visible task; (2) a task is detached before it is finished, and finished
+ * exactly once; (3) after `stop` nothing that was under way has any effect: everyone checks `stopped` after a wait.
+ */
+import type { Clock } from '../../common/clock.js';
+import { isoTime } from '../../common/iso-time.js';
+import type { Logger } from '../../common/logging.js';
+import { messageNotes, type TaskError, taskErrors } from '../../records/error-codes.js';
+import type { TaskDescription } from '../../taskapi/types.js';
+import type { Account, Meter, Sample } from '../metering/meter.js';
+import type { SchedulerEvent } from '../scheduler/step.js';
+import { TaskSetUpError } from '../taskhooks/errors.js';
+import type { StreamHook, StreamSetUp, TaskHook } from '../taskhooks/hook.js';
+import type { TaskTable } from '../tasks/table.js';
+import { allInputsRead, type Group, type GroupDetails, type Task, type TaskEnd } from '../tasks/task.js';
+import type { ZoneDriver } from '../zones/driver.js';
+
+export interface Stream {
+  readonly zone: string;
+  readonly group: Group;
+  readonly details: GroupDetails;
+  readonly abort: AbortController;
+  /** The task that the scheduler gave it, and whether the lackey may see it. */
+  task: Task | null;
+  visible: boolean;
+  description: Partial<TaskDescription>;
+  /** Resolves when the task given last is visible, or will never be. */
+  prepared: Promise<void>;
+  account: Account | null;
+  lastContactMs: number;
+  /** Of each request to the front door to fail, for the current task. */
+  failProbability: number;
+  stopped: boolean;
+}
+
+export interface StreamsParts {
+  readonly driver: ZoneDriver;
+  readonly table: () => Pick<TaskTable, 'accept' | 'finish'>;
+  readonly meter: Meter;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly send: (event: SchedulerEvent) => void;
+  readonly streamHooks: readonly StreamHook[];
+  readonly taskHooks: readonly TaskHook[];
+  readonly setUp: Pick<StreamSetUp, 'upstream' | 'defaultImage' | 'defaultLimits'>;
+  readonly storageRoots: ReadonlyMap<string, string>;
+  readonly pool: {
+    readonly assign: (zone: string) => void;
+    readonly release: (zone: string, usedBy: string) => void;
+    readonly newLife: (zone: string) => void;
+  };
+  /** The lackey's waiting requests are looked at again. */
+  readonly wake: (zone: string) => void;
+}
+
+export interface Streams {
+  readonly byZone: ReadonlyMap<string, Stream>;
+  create(group: Group, zone: string): void;
+  run(zone: string, task: Task): void;
+  release(zone: string): void;
+  /** The stream whose task the lackey works on; null when there is none. */
+  current(zone: string): (Stream & { readonly task: Task }) | null;
+  /** Takes the visible task away from the zone, which goes on to the next. @returns what the zone has used. */
+  detach(stream: Stream): Promise<Sample | null>;
+  /** Ends the visible task. The suffix of an error message may need a look at the zone. */
+  end(stream: Stream, end: TaskEnd): Promise<void>;
+  /** The zone cannot go on. @param error of its task, if it has one that has not ended. */
+  stop(zone: string, error: TaskError | null): void;
+  checkpoint(stream: Stream): Promise<void>;
+}
+
+export function createStreams(parts: StreamsParts): Streams {
+  const { driver, clock, log, meter, send } = parts;
+  const byZone = new Map<string, Stream>();
+
+  function create(group: Group, zone: string): void {
+    const { details } = group;
+    if (details === null) throw new Error(`task group "${group.id}" has no details`);
+    parts.pool.assign(zone);
+    const stream: Stream = {
+      zone,
+      group,
+      details,
+      abort: new AbortController(),
+      task: null,
+      visible: false,
+      description: {},
+      prepared: Promise.resolve(),
+      account: null,
+      lastContactMs: clock.nowMs(),
+      failProbability: 0,
+      stopped: false,
+    };
+    byZone.set(zone, stream);
+    log.info({ zone, job: group.job.id, phase: group.phaseNum }, 'created stream');
+    void load(stream);
+  }
+
+  async function load(stream: Stream): Promise<void> {
+    const { zone, details, abort } = stream;
+    const context = {
+      ...parts.setUp,
+      zone,
+      driver,
+      details,
+      signal: abort.signal,
+      newLife: () => parts.pool.newLife(zone),
+    };
+    try {
+      for (const hook of parts.streamHooks) await hook.setUp(context);
+      const sample = await meter.sample(zone);
+      if (sample.usage.memoryFailures > 0) throw new Error('zone started out with non-zero anon allocation failures');
+      stream.account = { start: sample, lastCheckpoint: null };
+    } catch (error) {
+      if (stream.stopped) return;
+      log.warn({ err: error, zone }, 'zone could not be set up for its tasks');
+      failQueued(stream.group, taskErrors.dispatch((error as Error).message));
+      stop(zone, null);
+      return;
+    }
+    if (stream.stopped) return;
+    stream.lastContactMs = clock.nowMs();
+    send({ event: 'stream loaded', zone });
+  }
+
+  /** The first queued task gets the error itself, the others a reference to it. */
+  function failQueued(group: Group, first: TaskError | null): void {
+    let error = first;
+    for (const task of group.tasks) {
+      if (task.zone !== null || task.state === 'done' || !task.scheduled) continue;
+      parts.table().finish(task, { result: 'fail', error: error ?? taskErrors.previousTaskFailedToInitialize() });
+      error = null;
+    }
+  }
+
+  function run(zone: string, task: Task): void {
+    const stream = byZone.get(zone);
+    if (stream === undefined) throw new Error(`zone "${zone}" has no stream`);
+    task.zone = zone;
+    stream.task = task;
+    stream.visible = false;
+    stream.failProbability = 0;
+    stream.prepared = prepare(stream, task);
+  }
+
+  async function prepare(stream: Stream, task: Task): Promise<void> {
+    const { zone, details } = stream;
+    const ours = parts.table().accept(task);
+    let failure: TaskError | null = null;
+    const description: Partial<TaskDescription>[] = [];
+    for (const hook of parts.taskHooks) {
+      try {
+        description.push(await hook.setUp({ zone, driver, details, task, storageRoots: parts.storageRoots }));
+      } catch (error) {
+        log.warn({ err: error, task: task.id, zone }, `task could not be set up: ${hook.name}`);
+        failure = error instanceof TaskSetUpError ? error.taskError : taskErrors.internal((error as Error).message);
+        break;
+      }
+    }
+    const accepted = await ours;
+    if (stream.stopped || stream.task !== task) return;
+    if (!accepted || failure !== null || task.state === 'done') {
+      stream.task = null;
+      if (failure !== null) parts.table().finish(task, { result: 'fail', error: failure });
+      send({ event: 'task ended', zone });
+      return;
+    }
+    task.timeStarted = isoTime(clock.nowMs());
+    meter.taskStarted(task);
+    stream.description = Object.assign({}, ...description);
+    stream.lastContactMs = clock.nowMs();
+    stream.visible = true;
+    parts.wake(zone);
+  }
+
+  function current(zone: string): (Stream & { readonly task: Task }) | null {
+    const stream = byZone.get(zone);
+    if (stream === undefined || stream.stopped || !stream.visible || stream.task === null) return null;
+    return stream as Stream & { readonly task: Task };
+  }
+
+  /** The bill of the task: the sample is asked for before the next task may begin. */
+  async function bill(stream: Stream, task: Task): Promise<Sample | null> {
+    const { account } = stream;
+    if (account === null) return null;
+    try {
+      const sample = await meter.sample(stream.zone);
+      meter.taskDone(task, account, sample);
+      return sample;
+    } catch (error) {
+      log.warn({ err: error, zone: stream.zone }, 'use of the zone could not be read');
+      return null;
+    }
+  }
+
+  function detach(stream: Stream): Promise<Sample | null> {
+    const { task, zone } = stream;
+    if (task === null) return Promise.resolve(null);
+    const started = stream.account?.start ?? null;
+    const billed = bill(stream, task).then((sample) =>
+      sample === null || started === null ? null : { ...sample, usage: sinceStart(started, sample) },
+    );
+    stream.task = null;
+    stream.visible = false;
+    stream.lastContactMs = clock.nowMs();
+    send({ event: 'task ended', zone });
+    return billed;
+  }
+
+  async function end(stream: Stream, ended: TaskEnd): Promise<void> {
+    const { task } = stream;
+    if (task === null) return;
+    if (ended.result === 'fail' && ended.error.code === 'TaskInitError') {
+      const used = await usedSinceStart(stream);
+      if (stream.task !== task) return;
+      parts.table().finish(task, { ...ended, error: withNote(task, ended.error, used) });
+      failQueued(stream.group, null);
+      stop(stream.zone, null);
+      return;
+    }
+    const used = await detach(stream);
+    const final = ended.result === 'ok' ? ended : { ...ended, error: withNote(task, ended.error, used) };
+    parts.table().finish(task, final);
+  }
+
+  async function usedSinceStart(stream: Stream): Promise<Sample | null> {
+    const start = stream.account?.start;
+    if (start === undefined) return null;
+    const sample = await meter.sample(stream.zone).catch(() => null);
+    return sample === null ? null : { ...sample, usage: sinceStart(start, sample) };
+  }
+
+  function stop(zone: string, error: TaskError | null): void {
+    const stream = byZone.get(zone);
+    if (stream === undefined || stream.stopped) return;
+    const { task } = stream;
+    if (task !== null && error !== null) parts.table().finish(task, { result: 'fail', error });
+    send({ event: 'stream failed', zone });
+  }
+
+  function release(zone: string): void {
+    const stream = byZone.get(zone);
+    if (stream === undefined) return;
+    stream.stopped = true;
+    byZone.delete(zone);
+    stream.abort.abort();
+    const { job, phaseNum } = stream.group;
+    const billed = stream.task !== null && stream.visible ? bill(stream, stream.task) : Promise.resolve(null);
+    void billed.then(() => parts.pool.release(zone, `${job.id}.${phaseNum}`));
+  }
+
+  async function checkpoint(stream: Stream): Promise<void> {
+    const { task, account } = stream;
+    if (task === null || account === null || !stream.visible) return;
+    const sample = await meter.sample(stream.zone);
+    if (stream.task === task && !stream.stopped) meter.checkpoint(task, account, sample);
+  }
+
+  return { byZone, create, run, release, current, detach, end, stop, checkpoint };
+}
+
+/** Counted from the start of the task's bill: whether memory ran out during this task. */
+function sinceStart(start: Sample, sample: Sample): Sample['usage'] {
+  return { ...sample.usage, memoryFailures: sample.usage.memoryFailures - start.usage.memoryFailures };
+}
+
+/** At most one note, the first that applies. */
+export function withNote(task: Task, error: TaskError, used: Sample | null): TaskError {
+  if (used !== null && used.usage.memoryFailures > 0) {
+    return { ...error, message: error.message + messageNotes.outOfMemory };
+  }
+  if (task.shortened) return { ...error, message: error.message + messageNotes.unusualLocation };
+  return error;
+}
+
+/** Whether the lackey can be told something new about its task. */
+export function hasWork(stream: Stream & { readonly task: Task }): boolean {
+  if (stream.task.early !== null) return false;
+  return !stream.details.isReduce || stream.task.inputs.length > 0 || allInputsRead(stream.task);
+}
+
+/** What the lackey is told. Source: chapter 5, section 7.3. */
+export function describe(stream: Stream & { readonly task: Task }): object {
+  const { task, details, description } = stream;
+  const { jobId, input, rIdx } = task.stored.value;
+  const keys = details.isReduce ? task.inputs.slice(0, 10).map((one) => one.stored.value.input) : [input];
+  return {
+    jobId,
+    taskId: task.id,
+    ...(details.isReduce && rIdx !== undefined ? { rIdx } : {}),
+    taskPhase: details.phase,
+    login: details.login,
+    ...description,
+    taskInputKeys: keys,
+    taskInputDone: !details.isReduce || (keys.length === 0 && allInputsRead(task)),
+  };
+}

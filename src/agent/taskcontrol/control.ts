@@ -1,0 +1,248 @@
+/**
+ * The task API proper: what lackeys (and user programs) say about the zone's task. Source: chapter 5, sections 7.2 to 7.5
+ * and 7.7; the report: DESIGN, section 8.
+ */
+import type http from 'node:http';
+import type { Clock } from '../../common/clock.js';
+import { type TaskError, taskErrors } from '../../records/error-codes.js';
+import { taskRoutes } from '../../taskapi/routes.js';
+import { describe, hasWork, type Stream, type Streams, withNote } from '../streams/streams.js';
+import type { Inputs } from '../tasks/inputs.js';
+import type { TaskTable } from '../tasks/table.js';
+import { allInputsRead, type Task, type TaskEnd } from '../tasks/task.js';
+import type { Upstream } from '../upstream.js';
+import { answerEmpty, answerJson, controlErrors } from './answers.js';
+import { recordOutput } from './outputs.js';
+import { type CapturedOutput, saveOutput } from './save.js';
+import type { LongPolls } from './zone-requests.js';
+
+export type Body = Readonly<Record<string, unknown>>;
+
+export interface ControlParts {
+  readonly zone: string;
+  readonly streams: Streams;
+  readonly table: Pick<TaskTable, 'addOutput' | 'finish'>;
+  readonly inputs: Pick<Inputs, 'fed'>;
+  readonly upstream: Upstream;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly polls: LongPolls;
+  /** Whether the zone is being reset. */
+  readonly isClosed: () => boolean;
+}
+
+type Busy = Stream & { readonly task: Task };
+
+export interface ControlRoute {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  readonly handle: (request: ControlRequest) => Promise<void> | void;
+}
+
+export interface ControlRequest {
+  readonly query: URLSearchParams;
+  readonly body: Body;
+  readonly response: http.ServerResponse;
+}
+
+/** The task reported last, and what becomes of it: a report that is repeated gets the same answer. */
+interface LastReport {
+  readonly taskId: string;
+  readonly done: Promise<void>;
+}
+
+export function controlRoutes(parts: ControlParts): readonly ControlRoute[] {
+  const { zone, streams, polls, clock } = parts;
+  let last: LastReport | null = null;
+
+  function busy(): Busy {
+    const stream = streams.current(zone);
+    if (stream === null) throw controlErrors.noTask();
+    touch(stream);
+    return stream;
+  }
+
+  function touch(stream: Stream): void {
+    stream.lastContactMs = clock.nowMs();
+  }
+
+  /** @returns whether there was something to answer. */
+  function answerTask(response: http.ServerResponse): boolean {
+    const stream = streams.current(zone);
+    if (stream === null) return false;
+    touch(stream);
+    if (!hasWork(stream)) return false;
+    answerJson(response, 200, describe(stream));
+    return true;
+  }
+
+  function getTask({ query, response }: ControlRequest): void {
+    if (parts.isClosed()) throw controlErrors.shuttingDown();
+    if (answerTask(response)) return;
+    if (query.get('wait') !== 'true') {
+      answerEmpty(response, 204);
+      return;
+    }
+    const look = () => answerTask(response);
+    polls.park(response, look, () => look() || answerEmpty(response, 204));
+  }
+
+  /** Ends the task now, or remembers how it ended until its last input is known. */
+  async function finish(stream: Busy, end: TaskEnd): Promise<void> {
+    const initFailed = end.result === 'fail' && end.error.code === 'TaskInitError';
+    if (!initFailed && stream.details.isReduce && !allInputsRead(stream.task)) {
+      stream.task.early = end;
+      parts.inputs.fed(stream.task, stream.task.inputs.length);
+      return;
+    }
+    await streams.end(stream, end);
+  }
+
+  async function commit(stream: Busy, body: Body): Promise<void> {
+    const { task, details } = stream;
+    const { key, nkeys } = body;
+    if (key !== undefined) {
+      const expected = details.isReduce ? task.inputs[0]?.stored.value.input : task.stored.value.input;
+      if (key !== expected) throw controlErrors.argument(`"${String(key)}" is not the current object`);
+      if (details.isReduce) {
+        if (!Number.isInteger(nkeys)) throw controlErrors.argument('"nkeys" must be a valid integer');
+        parts.inputs.fed(task, nkeys as number);
+        return;
+      }
+    }
+    await finish(stream, { result: 'ok', machine: zone });
+  }
+
+  async function postCommit({ body, response }: ControlRequest): Promise<void> {
+    const stream = busy();
+    await commit(stream, body);
+    await nextPrepared(stream);
+    answerEmpty(response, 204);
+  }
+
+  async function postFail({ body, response }: ControlRequest): Promise<void> {
+    const stream = busy();
+    await finish(stream, { result: 'fail', error: normalError(body['error']), machine: zone });
+    answerEmpty(response, 204);
+  }
+
+  function postPerturb({ body, query, response }: ControlRequest): void {
+    const stream = busy();
+    const given = query.get('p') ?? body['p'];
+    const p = typeof given === 'string' && given.trim() !== '' ? Number(given) : given;
+    if (typeof p !== 'number' || !Number.isFinite(p)) throw controlErrors.argument('"p" is not a number');
+    if (p < 0 || p > 1) throw controlErrors.argument('"p" is out of range [0, 1]');
+    stream.failProbability = p;
+    answerEmpty(response, 204);
+  }
+
+  async function postReport({ body, response }: ControlRequest): Promise<void> {
+    const stream = streams.current(zone);
+    if (stream !== null && stream.task.id === body['taskId']) {
+      touch(stream);
+      await report(stream, body);
+    } else if (last !== null && last.taskId === body['taskId']) {
+      await last.done;
+    } else {
+      throw controlErrors.noTask();
+    }
+    await nextPrepared(streams.byZone.get(zone));
+    if (!answerTask(response)) answerEmpty(response, 204);
+  }
+
+  async function report(stream: Busy, body: Body): Promise<void> {
+    if (body['key'] !== undefined && stream.details.isReduce) {
+      await commit(stream, body);
+      return;
+    }
+    const done = endByReport(stream, body);
+    last = { taskId: stream.task.id, done };
+    await done;
+  }
+
+  /** The zone goes on at once; the output is saved meanwhile, and only then the task's end is recorded. */
+  async function endByReport(stream: Busy, body: Body): Promise<void> {
+    const { task } = stream;
+    const reported = body['fail'] === undefined ? null : normalError(body['fail']);
+    const saving = save(stream, capturedOf(stream, body));
+    const later = reported?.code === 'TaskInitError' || (stream.details.isReduce && !allInputsRead(task));
+    if (later) {
+      const failure = reported ?? (await saving);
+      await saving;
+      if (stream.task === task) await finish(stream, endOf(failure));
+      return;
+    }
+    const billed = streams.detach(stream);
+    const failure = reported ?? (await saving);
+    await saving;
+    const end = endOf(failure);
+    const used = await billed;
+    parts.table.finish(task, end.result === 'ok' ? end : { ...end, error: withNote(task, end.error, used) });
+  }
+
+  function endOf(failure: TaskError | null): TaskEnd {
+    if (failure === null) return { result: 'ok', machine: zone };
+    return { result: 'fail', error: failure, machine: zone };
+  }
+
+  /** @returns the error that a commit turns into when its output could not be saved. */
+  async function save(stream: Busy, outputs: readonly CapturedOutput[]): Promise<TaskError | null> {
+    const { task, details, group, failProbability } = stream;
+    const context = { ...parts, job: group.job, details, failProbability };
+    let failure: TaskError | null = null;
+    for (const output of outputs) {
+      try {
+        await saveOutput(context, output);
+        recordOutput(parts.table, task, { ...output, reducer: null });
+      } catch (error) {
+        failure ??= taskErrors.saving(output.kind, (error as Error).message);
+      }
+    }
+    return failure;
+  }
+
+  return [
+    { method: 'GET', path: taskRoutes.task, handle: getTask },
+    { method: 'POST', path: taskRoutes.commit, handle: postCommit },
+    { method: 'POST', path: taskRoutes.fail, handle: postFail },
+    { method: 'POST', path: taskRoutes.report, handle: postReport },
+    { method: 'POST', path: taskRoutes.perturb, handle: postPerturb },
+    {
+      method: 'POST',
+      path: taskRoutes.live,
+      handle({ response }) {
+        busy();
+        answerEmpty(response, 200);
+      },
+    },
+  ];
+}
+
+/** A task that cannot be prepared is followed by another. */
+async function nextPrepared(stream: Stream | undefined): Promise<void> {
+  let seen: Promise<void> | undefined;
+  while (stream !== undefined && !stream.stopped && stream.prepared !== seen) {
+    seen = stream.prepared;
+    await seen;
+  }
+}
+
+function capturedOf(stream: Busy, body: Body): CapturedOutput[] {
+  const { taskOutputKey, taskErrorKey } = stream.description;
+  const captured = (kind: 'stdout' | 'stderr', path: string | undefined): CapturedOutput[] => {
+    const text = body[kind];
+    return typeof text === 'string' && path !== undefined ? [{ kind, path, bytes: Buffer.from(text, 'base64') }] : [];
+  };
+  return [...captured('stdout', taskOutputKey), ...captured('stderr', taskErrorKey)];
+}
+
+/** Whatever was sent becomes an error with a code and a message. */
+function normalError(given: unknown): TaskError {
+  const { code, message, messageInternal } = (typeof given === 'object' && given !== null ? given : {}) as Body;
+  const fallback = taskErrors.noMessage();
+  return {
+    code: typeof code === 'string' && code !== '' ? code : fallback.code,
+    message: typeof message === 'string' && message !== '' ? message : fallback.message,
+    ...(typeof messageInternal === 'string' ? { internal: messageInternal } : {}),
+  };
+}

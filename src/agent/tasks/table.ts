@@ -1,0 +1,320 @@
+/**
+ * The tasks of this node: from the store to the scheduler, and back.
+ *
+ * Every dispatched task is read, so that shares are right, but accepted (which makes it an attempt) only within the
+ * scheduler's window, or when it gets a zone. A task is runnable, and known to the scheduler, as soon as the job record is here
+ * and, for a reduce task, when it has a first input or there will be none.
+ *
+ * A task ends exactly once, in `finish`: one batch holds its final state, the outputs that are not yet written and the
+ * error, so that a tiny task costs one write. Source: chapter 5, sections 2 and 3; DESIGN, section 9, rules 8 and 9.
+ */
+import { domainChannel } from '../../bus/channels.js';
+import type { Bus, Stored } from '../../bus/types.js';
+import type { Clock } from '../../common/clock.js';
+import { isoTime } from '../../common/iso-time.js';
+import type { Logger } from '../../common/logging.js';
+import { taskErrors } from '../../records/error-codes.js';
+import type { JobRecord, Phase } from '../../records/job.js';
+import { isTaskRecord, type TaskRecord } from '../../records/task.js';
+import type { GroupNeeds } from '../scheduler/state.js';
+import type { SchedulerEvent } from '../scheduler/step.js';
+import type { ZoneImage } from '../zones/driver.js';
+import {
+  type AgentIdentity,
+  acceptedTask,
+  cancelledTask,
+  doneTask,
+  inputDoneSeen,
+  mergeTask,
+  taskError,
+  taskOutput,
+} from './records.js';
+import {
+  allInputsRead,
+  createTask,
+  type Group,
+  type GroupDetails,
+  isRunnable,
+  type Job,
+  type Task,
+  type TaskEnd,
+} from './task.js';
+
+export interface TaskTableParts {
+  readonly bus: Pick<Bus, 'get' | 'batch'>;
+  readonly me: AgentIdentity;
+  readonly clock: Clock;
+  readonly newId: () => string;
+  readonly log: Logger;
+  readonly send: (event: SchedulerEvent) => void;
+  /** Asks for the dispatched tasks at once. */
+  readonly lookAgain: () => void;
+  /** What a phase needs beyond the default zone. */
+  readonly needsOf: (phase: Phase) => Pick<GroupNeeds, 'memoryMb' | 'diskGb'>;
+  /** null: none satisfies the phase. */
+  readonly imageFor: (phase: Phase) => ZoneImage | null;
+  /** Told of what becomes of tasks. */
+  readonly told: {
+    /** It is ours from now on. */
+    readonly accepted: (task: Task) => void;
+    readonly ended: (task: Task) => void;
+    /** It is forgotten, and perhaps known again later. */
+    readonly lost: (task: Task) => void;
+    /** It is known: inputs that were seen before it can be taken. */
+    readonly reducerAdded: () => void;
+    /** There is work for it, or nothing more to wait for. */
+    readonly workArrived: (task: Task) => void;
+    /** Its program ended early, and now the last input is known. */
+    readonly earlyEnd: (task: Task) => void;
+    /** It has been failed: its zone must stop. */
+    readonly stop: (task: Task) => void;
+  };
+}
+
+export interface TaskTable {
+  readonly tasks: ReadonlyMap<string, Task>;
+  readonly jobs: ReadonlyMap<string, Job>;
+  onTask(stored: Stored<TaskRecord>): Promise<void> | void;
+  onCancelled(stored: Stored<TaskRecord>): void;
+  onInputDone(stored: Stored<TaskRecord>): Promise<void> | void;
+  /** A reduce task got an input. */
+  inputArrived(task: Task): void;
+  /** @returns whether the task is ours. */
+  accept(task: Task): Promise<boolean>;
+  /** Does nothing if the task has ended already. */
+  finish(task: Task, end: TaskEnd): void;
+  /** @returns a promise for when it is written, if there are so many that whoever emits them has to wait. */
+  addOutput(task: Task, output: string, reducer: number | null): Promise<void> | null;
+  groupForgotten(groupId: string): void;
+}
+
+const maxUnwrittenOutputs = 50;
+
+export function createTaskTable(parts: TaskTableParts): TaskTable {
+  const { bus, me, clock, log, send, told } = parts;
+  const tasks = new Map<string, Task>();
+  const jobs = new Map<string, Job>();
+  /** Groups that the scheduler knows. */
+  const scheduledGroups = new Map<string, Group>();
+  const now = () => isoTime(clock.nowMs());
+
+  function onTask(stored: Stored<TaskRecord>): Promise<void> | void {
+    if (!isTaskRecord(stored.value)) {
+      log.warn({ record: stored.key, problem: isTaskRecord.problem(stored.value) }, 'onRecord: validation error');
+      return;
+    }
+    const known = tasks.get(stored.key);
+    if (known !== undefined && known.state !== 'dispatched') return;
+    if (stored.value.timeCancelled !== undefined) {
+      if (known !== undefined) lose(known);
+      return writeCancelled(stored);
+    }
+    const task = known ?? addTask(stored);
+    task.stored = stored;
+    schedule(task);
+  }
+
+  async function writeCancelled(stored: Stored<TaskRecord>): Promise<void> {
+    const notify = [[domainChannel(stored.value.domain), ['task']]] as const;
+    await bus.batch([cancelledTask(stored, now())], { notify }).catch((error: unknown) => {
+      log.warn({ err: error, task: stored.key }, 'cancelled task was not marked as done, it will be looked at again');
+    });
+  }
+
+  function addTask(stored: Stored<TaskRecord>): Task {
+    const { jobId, phaseNum, taskId } = stored.value;
+    const job = jobs.get(jobId) ?? addJob(jobId);
+    const group = job.groups.get(phaseNum) ?? addGroup(job, phaseNum);
+    const task = createTask(stored, group);
+    group.tasks.add(task);
+    tasks.set(taskId, task);
+    if (stored.value.rIdx !== undefined) told.reducerAdded();
+    return task;
+  }
+
+  function addJob(id: string): Job {
+    const job: Job = { id, record: null, groups: new Map(), directories: new Map() };
+    jobs.set(id, job);
+    void fetchJob(job);
+    return job;
+  }
+
+  function addGroup(job: Job, phaseNum: number): Group {
+    const group: Group = { id: `${job.id}/${phaseNum}`, job, phaseNum, tasks: new Set(), details: null };
+    group.details = job.record === null ? null : detailsOf(job.record, phaseNum, parts.imageFor);
+    job.groups.set(phaseNum, group);
+    return group;
+  }
+
+  async function fetchJob(job: Job): Promise<void> {
+    const stored = await bus.get<JobRecord>('job', job.id);
+    if (stored === null || stored.value.auth === undefined) {
+      log.error({ job: job.id }, 'tasks of a job without a usable record are left alone');
+      for (const group of job.groups.values()) for (const task of group.tasks) lose(task);
+      return;
+    }
+    job.record = stored.value;
+    for (const group of job.groups.values()) {
+      group.details = detailsOf(stored.value, group.phaseNum, parts.imageFor);
+      for (const task of group.tasks) schedule(task);
+    }
+  }
+
+  function schedule(task: Task): void {
+    const { group } = task;
+    if (task.scheduled || task.state === 'done' || group.details === null || !isRunnable(task)) return;
+    task.scheduled = true;
+    if (group.details.image === null) {
+      finish(task, { result: 'fail', error: taskErrors.imageNotAvailable() });
+      return;
+    }
+    scheduledGroups.set(group.id, group);
+    const needs = { id: group.id, ...parts.needsOf(group.details.phase), acceptAhead: group.details.isMap };
+    send({ event: 'task runnable', group: needs, task: task.id });
+  }
+
+  /** The task is not ours (any more): if it still matches the query, it is delivered again and begins anew. */
+  function lose(task: Task): void {
+    task.state = 'done';
+    told.lost(task);
+    if (task.zone === null) send({ event: 'task withdrawn', group: task.group.id, task: task.id });
+    remove(task);
+  }
+
+  function remove(task: Task): void {
+    tasks.delete(task.id);
+    task.group.tasks.delete(task);
+    prune(task.group);
+  }
+
+  function prune(group: Group): void {
+    if (group.tasks.size > 0 || scheduledGroups.has(group.id)) return;
+    group.job.groups.delete(group.phaseNum);
+    if (group.job.groups.size === 0) jobs.delete(group.job.id);
+  }
+
+  function accept(task: Task): Promise<boolean> {
+    if (task.acceptance !== null) return task.acceptance;
+    if (task.state !== 'dispatched') return Promise.resolve(task.state === 'accepted');
+    task.state = 'accepting';
+    task.acceptance = writeAccepted(task);
+    return task.acceptance;
+  }
+
+  async function writeAccepted(task: Task): Promise<boolean> {
+    const operation = acceptedTask(task.stored, me, now());
+    try {
+      const [result] = await bus.batch([operation]);
+      const value = operation.value as TaskRecord;
+      task.stored = { ...task.stored, value, etag: result?.etag ?? task.stored.etag };
+    } catch (error) {
+      log.info({ err: error, task: task.id }, 'task was changed before it was accepted');
+      lose(task);
+      parts.lookAgain();
+      return false;
+    }
+    if (task.state === 'accepting') task.state = 'accepted';
+    told.accepted(task);
+    return true;
+  }
+
+  function finish(task: Task, end: TaskEnd): void {
+    if (task.state === 'done') return;
+    task.state = 'done';
+    told.ended(task);
+    if (task.zone === null) send({ event: 'task withdrawn', group: task.group.id, task: task.id });
+    void writeDone(task, end).finally(() => remove(task));
+  }
+
+  async function writeDone(task: Task, end: TaskEnd): Promise<void> {
+    if (task.acceptance !== null && !(await task.acceptance)) return;
+    await Promise.allSettled(task.writing);
+    const { domain } = task.stored.value;
+    const outputs = task.unwritten.splice(0);
+    const error =
+      end.result === 'ok' ? [] : [taskError(task, end.error, { errorId: parts.newId(), me, zone: task.zone })];
+    const buckets = ['task', ...(outputs.length > 0 ? ['taskoutput'] : []), ...(error.length > 0 ? ['error'] : [])];
+    try {
+      await bus.batch([doneTask(task, end, now()), ...outputs, ...error], {
+        merge: mergeTask,
+        notify: [[domainChannel(domain), buckets as ('task' | 'taskoutput' | 'error')[]]],
+      });
+    } catch (cause) {
+      log.warn({ err: cause, task: task.id }, `abandoning task "${task.id}"`);
+    }
+  }
+
+  function addOutput(task: Task, output: string, reducer: number | null): Promise<void> | null {
+    task.outputCount++;
+    task.unwritten.push(taskOutput(task, { key: parts.newId(), output, reducer }, now()));
+    if (task.unwritten.length < maxUnwrittenOutputs) return null;
+    const notify = [[domainChannel(task.stored.value.domain), ['taskoutput']]] as const;
+    const written = bus.batch(task.unwritten.splice(0), { notify }).then(
+      () => {},
+      (error: unknown) => log.error({ err: error, task: task.id }, 'outputs could not be recorded'),
+    );
+    task.writing.add(written);
+    return written.finally(() => task.writing.delete(written));
+  }
+
+  function onCancelled(stored: Stored<TaskRecord>): void {
+    const task = tasks.get(stored.key);
+    if (task === undefined || task.state === 'done') return;
+    task.stored = stored;
+    finish(task, { result: 'fail', error: taskErrors.jobCancelled() });
+    if (task.zone !== null) told.stop(task);
+  }
+
+  async function onInputDone(stored: Stored<TaskRecord>): Promise<void> {
+    const task = tasks.get(stored.key);
+    if (task === undefined || task.state === 'done') return;
+    task.stored = { ...stored, value: { ...stored.value, timeInputDoneRead: now() } };
+    inputsChanged(task);
+    const operation = inputDoneSeen(task, now());
+    const [result] = await bus.batch([operation], { merge: mergeTask });
+    task.stored = { ...task.stored, etag: result?.etag ?? task.stored.etag };
+  }
+
+  function inputsChanged(task: Task): void {
+    schedule(task);
+    if (task.zone === null) return;
+    if (task.early === null) told.workArrived(task);
+    else if (allInputsRead(task)) told.earlyEnd(task);
+  }
+
+  function groupForgotten(groupId: string): void {
+    const group = scheduledGroups.get(groupId);
+    if (group === undefined) return;
+    scheduledGroups.delete(groupId);
+    prune(group);
+  }
+
+  return {
+    tasks,
+    jobs,
+    onTask,
+    onCancelled,
+    onInputDone,
+    inputArrived: inputsChanged,
+    accept,
+    finish,
+    addOutput,
+    groupForgotten,
+  };
+}
+
+function detailsOf(job: JobRecord, phaseNum: number, imageFor: TaskTableParts['imageFor']): GroupDetails | null {
+  const phase = job.phases[phaseNum];
+  if (phase === undefined || job.auth === undefined) return null;
+  return {
+    phase,
+    isMap: phase.type === 'map' || phase.type === 'storage-map',
+    isReduce: phase.type === 'reduce',
+    isLast: phaseNum === job.phases.length - 1,
+    login: job.auth.login,
+    token: job.auth.token,
+    owner: job.owner,
+    frequentCheckpoint: job.options?.frequentCheckpoint === true,
+    image: imageFor(phase),
+  };
+}

@@ -1,4 +1,0 @@
-/** Names in SQL. */
-export function identifier(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
-}
