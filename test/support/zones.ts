@@ -202,3 +202,24 @@ async function openShell(connection: net.Socket): Promise<ZoneShell> {
     },
   };
 }
+
+export const object = '/login/stor/poem';
+
+/** Stores what is mapped as `object`. */
+export async function store(zones: TestZones, text: string): Promise<string> {
+  const file = path.join(zones.storage, 'object');
+  await fs.rm(file, { force: true });
+  await fs.writeFile(file, text, { mode: 0o444 });
+  return file;
+}
+
+/** Processes of the host whose arguments include all of these. */
+export async function pidsWith(...wanted: string[]): Promise<number[]> {
+  const found: number[] = [];
+  for (const entry of await fs.readdir('/proc')) {
+    if (!/^\d+$/.test(entry)) continue;
+    const argv = (await fs.readFile(`/proc/${entry}/cmdline`, 'utf8').catch(() => '')).split('\0');
+    if (wanted.every((argument) => argv.includes(argument))) found.push(Number(entry));
+  }
+  return found;
+}
