@@ -3,7 +3,7 @@
  * newer component's business and is left alone. Fields that an older version did not index are filled in before anybody
  * searches them.
  */
-import { VError } from 'verror';
+import VError from 'verror';
 import { type Clock, sleep } from '../common/clock.js';
 import type { Logger } from '../common/logging.js';
 import type { MorayClient } from '../moray/client/types.js';

@@ -1,5 +1,5 @@
 /** Errors of the bus, and what it reads from those of Moray. */
-import { VError } from 'verror';
+import VError from 'verror';
 import type { BucketName } from '../records/buckets.js';
 
 /** Anywhere in the chain of causes: the store or the way to it is away, and will be back. Source: spec 02 §2.10.2. */

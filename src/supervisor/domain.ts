@@ -3,7 +3,7 @@
  * stop, and everything is found again in the store at the next start, here or elsewhere. Jobs are loaded before records
  * that belong to them are asked for, so that a restart does not look up each job by each of its records.
  */
-import { VError } from 'verror';
+import VError from 'verror';
 import { agentChannel, domainChannel, jobChannel, jobsChannel } from '../bus/channels.js';
 import type { BatchFence, Bus, Query, Stored, Subscription } from '../bus/types.js';
 import type { Clock } from '../common/clock.js';

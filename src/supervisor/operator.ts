@@ -1,5 +1,5 @@
 /** What operators ask a running supervisor: its state, metrics, and to take no more jobs for now. */
-import { VError } from 'verror';
+import VError from 'verror';
 import type { Logger } from '../common/logging.js';
 import { createOperatorServer, type OperatorRoute, type OperatorServer } from '../http/operator-server.js';
 import type { SupervisorConfig } from './config.js';

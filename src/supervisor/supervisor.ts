@@ -9,7 +9,7 @@
  * Order of start: no domain runs before agents, peers, domains and storage nodes have been read once, or inputs would
  * fail for lack of agents that are just not known yet.
  */
-import { VError } from 'verror';
+import VError from 'verror';
 import type { AccountStore } from '../accounts/types.js';
 import { domainsChannel } from '../bus/channels.js';
 import type { BatchFence, Bus, Operation, Query, Stored, Subscription } from '../bus/types.js';

@@ -16,7 +16,7 @@ export interface BucketOptions {
   readonly version?: number;
   /**
    * Keeps, in the same transaction as every write to this bucket, a count of its objects per value of `attribute` in
-   * bucket `bucket`: key = the value, value = `{ [attribute]: value, count }`. Ours only; other servers store it.
+   * bucket `bucket`: key = the value, value = `{ entries: count }`, gone at 0. Ours only; other servers store it.
    */
   readonly countBy?: { readonly bucket: string; readonly attribute: string };
   /**

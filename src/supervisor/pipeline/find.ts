@@ -3,7 +3,7 @@
  * has, whether this job may read it. Faults of Mahi and the index are waited out for a while before they become the
  * user's (as `InternalError`): most are over in seconds.
  */
-import { VError } from 'verror';
+import VError from 'verror';
 import { authorize, authorizeLegacy } from '../../accounts/authorize.js';
 import type { AccountAnswer, AccountStore, Conditions } from '../../accounts/types.js';
 import { type Clock, sleep } from '../../common/clock.js';

@@ -3,7 +3,7 @@
  * single name waits for nobody and a thousand cost ten calls. An index that spreads its records over shards knows an
  * object only by its key: when it refuses the search, names are looked up one by one.
  */
-import { VError } from 'verror';
+import VError from 'verror';
 import type { Logger } from '../../common/logging.js';
 import { eq, or } from '../../moray/client/filter.js';
 import type { MorayClient } from '../../moray/client/types.js';

@@ -6,7 +6,7 @@
  */
 import http from 'node:http';
 import https from 'node:https';
-import { VError } from 'verror';
+import VError from 'verror';
 
 export interface RemoverOptions {
   readonly url: string;

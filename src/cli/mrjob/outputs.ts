@@ -1,0 +1,27 @@
+import type { Jobs } from '../../jobs/types.js';
+import { jobFailure, type MrjobCommand, oneJob } from './context.js';
+
+export const outputs: MrjobCommand = {
+  ...oneJob,
+  name: 'outputs',
+  help: 'Prints the names of the outputs of a job.',
+  options: [],
+  async run({ args: [jobId = ''], context, print }) {
+    const jobs = await context.jobs();
+    const lastPhase = await lastPhaseOf(jobs, jobId);
+    try {
+      for await (const { value } of jobs.outputs(jobId, lastPhase)) print(value.output);
+    } catch (error) {
+      throw jobFailure(jobId, 'list outputs', error);
+    }
+    return 0;
+  },
+};
+
+async function lastPhaseOf(jobs: Jobs, jobId: string): Promise<number> {
+  try {
+    return (await jobs.fetch(jobId)).value.phases.length - 1;
+  } catch (error) {
+    throw jobFailure(jobId, 'fetch', error);
+  }
+}

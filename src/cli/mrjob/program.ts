@@ -1,0 +1,42 @@
+/** The subcommands of mrjob, in the order of its usage. */
+import type { Program } from '../command.js';
+import { addkeys } from './addkeys.js';
+import { cancel } from './cancel.js';
+import { columnNames } from './columns.js';
+import type { MrjobContext } from './context.js';
+import { deleteCommand } from './delete.js';
+import { endinput } from './endinput.js';
+import { errors } from './errors.js';
+import { failed } from './failed.js';
+import { get } from './get.js';
+import { inputs } from './inputs.js';
+import { list } from './list.js';
+import { log } from './log.js';
+import { outputs } from './outputs.js';
+import { retries } from './retries.js';
+import { submit } from './submit.js';
+import { where } from './where.js';
+
+export const mrjob: Program<MrjobContext> = {
+  name: 'mrjob',
+  commands: [
+    list,
+    get,
+    where,
+    submit,
+    addkeys,
+    endinput,
+    cancel,
+    deleteCommand,
+    inputs,
+    outputs,
+    errors,
+    retries,
+    failed,
+    log,
+  ],
+  notes: [
+    `Columns for "list -o": ${columnNames.join(', ')}.`,
+    'MORAY_URL says where Moray is (default tcp://localhost:2020); "submit" also needs MAHI_URL and MANTA_USER.',
+  ],
+};

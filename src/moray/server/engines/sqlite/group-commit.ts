@@ -1,0 +1,113 @@
+/**
+ * Group commit: theory of operation. Making a transaction durable costs a wait for the disk, whatever is in it. Writes
+ * that arrived together therefore share one: each runs in a savepoint of its own, so that one that fails takes back
+ * only itself, and all are answered after the commit.
+ *
+ *   arrived -> [ savepoint: work -> release | roll back ]* -> commit -> answers, notifications
+ *
+ * Invariants: (1) nothing is acknowledged before it is committed; (2) when the commit fails, everything in it fails
+ * with the same error and nothing of it is stored; (3) while one group waits for the disk, what arrives forms the next.
+ */
+import type { Connection } from './database.js';
+
+export interface GroupCommit {
+  /** Runs `work`, in order of arrival, and resolves to its result once that is durable. */
+  write<Result>(work: () => Result): Promise<Result>;
+  /** Finishes what was accepted. */
+  stop(): Promise<void>;
+}
+
+interface Write {
+  readonly work: () => unknown;
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** A group is closed after this long, so that the first in it does not wait for a crowd behind it. */
+const maxGroupMs = 50;
+
+interface GroupCommitOptions {
+  readonly connection: Connection;
+  /** Makes clients' errors of SQLite's. */
+  readonly translate: (error: unknown) => unknown;
+  /** Called when work was taken back. */
+  readonly onRollback: () => void;
+  readonly onGroup?: (writes: number, seconds: number) => void;
+}
+
+export function createGroupCommit({ connection, translate, onRollback, onGroup }: GroupCommitOptions): GroupCommit {
+  let waiting: Write[] = [];
+  let scheduled = false;
+  let idle = () => {};
+
+  const schedule = () => {
+    if (scheduled) return;
+    scheduled = true;
+    setImmediate(() => {
+      scheduled = false;
+      runGroup();
+      if (waiting.length > 0) schedule();
+      else idle();
+    });
+  };
+
+  const runGroup = () => {
+    const startedMs = performance.now();
+    const answers: (() => void)[] = [];
+    const group: Write[] = [];
+    let next = 0;
+    try {
+      connection.statement('BEGIN IMMEDIATE').run();
+      for (; next < waiting.length && performance.now() - startedMs < maxGroupMs; next++) {
+        const write = waiting[next];
+        if (write === undefined) break;
+        group.push(write);
+        answers.push(runOne(write));
+      }
+      connection.statement('COMMIT').run();
+    } catch (error) {
+      if (connection.inTransaction()) connection.statement('ROLLBACK').run();
+      onRollback();
+      const translated = translate(error);
+      // Nothing could begin: then it is true of all that wait.
+      for (const write of group.length === 0 ? waiting : group) write.reject(translated);
+      waiting = group.length === 0 ? [] : waiting.slice(group.length);
+      return;
+    }
+    waiting = waiting.slice(next);
+    onGroup?.(group.length, (performance.now() - startedMs) / 1000);
+    for (const answer of answers) answer();
+  };
+
+  /** @throws what ended the whole transaction, as a full disk does. */
+  const runOne = (write: Write): (() => void) => {
+    connection.statement('SAVEPOINT request').run();
+    try {
+      const result = write.work();
+      connection.statement('RELEASE request').run();
+      return () => write.resolve(result);
+    } catch (error) {
+      if (!connection.inTransaction()) throw error;
+      connection.statement('ROLLBACK TO request').run();
+      connection.statement('RELEASE request').run();
+      onRollback();
+      const translated = translate(error);
+      return () => write.reject(translated);
+    }
+  };
+
+  return {
+    write(work) {
+      return new Promise((resolve, reject) => {
+        waiting.push({ work, resolve: resolve as (result: unknown) => void, reject });
+        schedule();
+      });
+    },
+    async stop() {
+      if (!scheduled) return;
+      await new Promise<void>((resolve) => {
+        idle = resolve;
+      });
+    },
+  };
+}

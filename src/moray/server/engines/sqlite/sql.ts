@@ -1,0 +1,4 @@
+/** Names in SQL. */
+export function identifier(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
