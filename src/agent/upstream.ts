@@ -4,7 +4,7 @@
  * over. Once sent, a request is never repeated here: only its author knows whether it may be.
  */
 import http from 'node:http';
-import { VError } from 'verror';
+import VError from 'verror';
 import { type Clock, sleep } from '../common/clock.js';
 
 export interface UpstreamRequest {

@@ -1,5 +1,5 @@
 /** Copies the assets of the phase into the zone, several at a time. Source: chapter 5, section 6.4. */
-import { VError } from 'verror';
+import VError from 'verror';
 import { encodeObjectName } from '../../taskapi/object-names.js';
 import type { StreamHook, StreamSetUp } from './hook.js';
 

@@ -6,7 +6,7 @@
  * cycle (life-cycle.ts); what it is used for is the scheduler's business. Source: chapter 5, section 5.
  */
 import path from 'node:path';
-import { VError } from 'verror';
+import VError from 'verror';
 import { type Clock, sleep } from '../../common/clock.js';
 import { isoTime } from '../../common/iso-time.js';
 import type { Logger } from '../../common/logging.js';
