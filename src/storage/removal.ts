@@ -16,7 +16,7 @@
 import type { Clock } from '../common/clock.js';
 import type { Logger } from '../common/logging.js';
 import { and, eq, ge, or, present } from '../moray/client/filter.js';
-import type { MorayClient, MorayObject } from '../moray/client/types.js';
+import type { BatchRequest, MorayClient, MorayObject } from '../moray/client/types.js';
 import { isUuid, type ObjectFiles, type ObjectName } from './object-files.js';
 
 const entryBucket = 'manta';
@@ -154,28 +154,42 @@ async function settle(due: readonly MorayObject<Logged>[], options: RemovalOptio
           if (files !== undefined && (await files.remove(name))) removed++;
         log.debug({ ...name, logged: record.key }, 'bytes removed');
       }
-      await strikeOff(record, own, options);
     }
+    await strikeOff(records, own, options);
   }
   return removed;
 }
 
-/** The record goes when every node that it names is through, or when it is too old to wait any longer. */
+/** One batch; where another node was faster with a record, each for itself. */
 async function strikeOff(
-  record: MorayObject<Logged>,
+  records: readonly MorayObject<Logged>[],
   own: ReadonlyMap<string, ObjectFiles>,
   { moray, clock }: RemovalOptions,
 ): Promise<void> {
-  const { key, value, _etag } = record;
-  const sharks = (value.sharks ?? []).filter(({ manta_storage_id }) => !own.has(String(manta_storage_id)));
-  const isOver = sharks.length === 0 || loggedMs(record) < clock.nowMs() - maxLogAgeMs;
+  const requests = records.map((record) => withoutNodes(record, own, clock.nowMs()));
   try {
-    if (isOver) await moray.delObject(deleteLogBucket, key, { etag: _etag });
-    else await moray.putObject(deleteLogBucket, key, { ...value, sharks }, { etag: _etag });
+    await moray.batch(requests);
   } catch (error) {
-    const { name } = error as Error;
-    if (name !== 'EtagConflictError' && name !== 'ObjectNotFoundError') throw error; // else: another node was faster
+    if (!wasFaster(error)) throw error;
+    for (const request of requests)
+      await moray.batch([request]).catch((failure: unknown) => {
+        if (!wasFaster(failure)) throw failure;
+      });
   }
+}
+
+function wasFaster(error: unknown): boolean {
+  const { name } = error as Error;
+  return name === 'EtagConflictError' || name === 'ObjectNotFoundError';
+}
+
+/** The record goes when every node that it names is through, or when it is too old to wait any longer. */
+function withoutNodes(record: MorayObject<Logged>, own: ReadonlyMap<string, ObjectFiles>, nowMs: number): BatchRequest {
+  const { key, value, _etag: etag } = record;
+  const sharks = (value.sharks ?? []).filter(({ manta_storage_id }) => !own.has(String(manta_storage_id)));
+  const request = { bucket: deleteLogBucket, key, options: { etag } } as const;
+  if (sharks.length === 0 || loggedMs(record) < nowMs - maxLogAgeMs) return { ...request, operation: 'delete' };
+  return { ...request, operation: 'put', value: { ...value, sharks } };
 }
 
 /** When the entry went: part of the key, since striking a node off changes the record's own time. */
