@@ -37,7 +37,7 @@ export async function createDriver(config: ZoneDriverConfig, log: Logger): Promi
 
 /** @returns why no zone can run. */
 async function probe(config: ZoneDriverConfig, log: Logger, program: string): Promise<Error | null> {
-  const dataDir = path.join(config.dataDir, 'run', `probe-${process.pid}`);
+  const dataDir = path.join(config.dataDir, 'run/probe'); // the next probe clears up after a killed one
   try {
     await fs.mkdir(dataDir, { recursive: true, mode: 0o700 });
     const driver = await createOciDriver({ ...config, dataDir, zones: ['probe'] }, log, program);

@@ -9,6 +9,7 @@ import fs from 'node:fs/promises';
 import path from 'node:path';
 import VError from 'verror';
 import { nameComponents } from './careful-files.js';
+import { removeTree } from './remove-tree.js';
 
 /** Refusals that say "not by a link", as opposed to "no such object". EPERM: protected_hardlinks. */
 const cannotLink = new Set(['EXDEV', 'EMLINK', 'EPERM', 'ENOTSUP', 'EOPNOTSUPP']);
@@ -50,7 +51,10 @@ export async function clearFarm(farm: string): Promise<void> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
-  for (const entry of entries) await fs.rm(path.join(farm, entry), { recursive: true, force: true });
+  for (const entry of entries) {
+    const tree = path.join(farm, entry);
+    await fs.rm(tree, { recursive: true, force: true }).catch(() => removeTree(tree)); // if it was tampered with
+  }
 }
 
 /** Modes are set by hand: the agent's umask must not hide objects from the zone. */

@@ -24,6 +24,7 @@ import { deploymentId, hostImage, type ZoneDriverConfig } from './config.js';
 import { keeperScript, lackeyLog } from './keeper.js';
 import { clearFarm, linkIntoFarm, makeFarm } from './link-farm.js';
 import { killMarked } from './processes.js';
+import { removeTree } from './remove-tree.js';
 
 /** Marks keepers, so that the next agent finds those of a killed one. Their lackeys are marked by MARLIN_ZONE. */
 const keeperMark = 'MARLIN_KEEPER';
@@ -71,7 +72,7 @@ export async function createProcessDriver(config: ZoneDriverConfig, log: Logger)
 
   async function makeRoot(zone: string, limits: ZoneLimits): Promise<void> {
     await makeDirectory(zoneDirectory(zone), 0o755);
-    await fs.rm(rootOf(zone), { recursive: true, force: true });
+    await removeTree(rootOf(zone));
     await makeDirectory(rootOf(zone), 0o755);
     for (const directory of zoneDirectories) {
       let current = rootOf(zone);
@@ -137,7 +138,7 @@ export async function createProcessDriver(config: ZoneDriverConfig, log: Logger)
       await fs.symlink(path.join(base, 'run'), shortcut);
       for (const zone of config.zones) {
         await endZone(zone);
-        await fs.rm(zoneDirectory(zone), { recursive: true, force: true });
+        await removeTree(zoneDirectory(zone));
         await makeDirectory(socketDirectory(zone), 0o755);
       }
       if (isRoot) installRoot = await reachableInstallRoot(config.installRoot, base);
@@ -166,16 +167,16 @@ export async function createProcessDriver(config: ZoneDriverConfig, log: Logger)
     ended: (zone) => running.get(zone)?.ended ?? new Promise(() => {}),
     async destroy(zone) {
       await endZone(zone);
-      await fs.rm(zoneDirectory(zone), { recursive: true, force: true });
+      await removeTree(zoneDirectory(zone));
     },
     async stop() {
       await Promise.all(config.zones.map((zone) => endZone(zone)));
       for (const zone of config.zones) {
-        await fs.rm(zoneDirectory(zone), { recursive: true, force: true });
-        await fs.rm(socketDirectory(zone), { recursive: true, force: true });
+        await removeTree(zoneDirectory(zone));
+        await removeTree(socketDirectory(zone));
       }
       await fs.rm(shortcut, { force: true });
-      if (isRoot) await fs.rm(base, { recursive: true, force: true });
+      if (isRoot) await removeTree(base);
       if (isRoot) await fs.rmdir(path.dirname(base)).catch(() => {}); // another deployment may be there
     },
   };
@@ -238,9 +239,9 @@ async function reachableInstallRoot(installRoot: string, base: string): Promise<
   for (let directory = await fs.realpath(installRoot); directory !== '/'; directory = path.dirname(directory)) {
     if (((await fs.stat(directory)).mode & 0o001) !== 0) continue;
     const copy = path.join(base, 'install');
-    await fs.rm(copy, { recursive: true, force: true });
+    await removeTree(copy);
     await runCommand('cp', ['-aL', '--link', installRoot, copy]).catch(async () => {
-      await fs.rm(copy, { recursive: true, force: true });
+      await removeTree(copy);
       await runCommand('cp', ['-aL', installRoot, copy]);
     });
     await fs.chmod(copy, 0o755);

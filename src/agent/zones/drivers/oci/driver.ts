@@ -28,6 +28,7 @@ import { runCommand } from '../commands.js';
 import { deploymentId, hostImage, type ZoneDriverConfig } from '../config.js';
 import { lackeyLog } from '../keeper.js';
 import { clearFarm, linkIntoFarm, makeFarm } from '../link-farm.js';
+import { removeTree } from '../remove-tree.js';
 import { type BundleOptions, bundleConfig, idsPerZone, keeperCommand, memoryLimitBytes } from './bundle.js';
 import { detectCgroups, limitMemory, readUsage, removeGroup } from './cgroups.js';
 import { type MountSpace, openMountSpace } from './mount-space.js';
@@ -281,9 +282,4 @@ async function allOrThrow<A, B>(promises: readonly [Promise<A>, Promise<B>]): Pr
 
 async function* line(value: number): AsyncIterable<Uint8Array> {
   yield Buffer.from(`${value}\n`);
-}
-
-/** By `rm`, which manages trees deeper than the longest path, and does not cross into other file systems. */
-async function removeTree(directory: string): Promise<void> {
-  await runCommand('rm', ['-rf', '--one-file-system', '--', directory]);
 }
