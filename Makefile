@@ -11,6 +11,7 @@ node_modules/.installed: package.json package-lock.json
 ifneq ($(NODE_OK),yes)
 	$(error Marlin needs Node.js 20 or newer: install it, then run make again)
 endif
+	tools/build/prerequisites.sh
 	npm ci --no-audit --no-fund
 	touch $@
 

@@ -89,6 +89,8 @@ function configsOf(layout: Layout, box: Box, ports: Ports, options: BoxOptions):
       moray: { index: { url: urls.morayUrl }, storage: { url: urls.morayUrl } },
       auth: { url: urls.mahiUrl },
       buckets: defaultBuckets,
+      // The one agent runs every task: each of its restarts costs every running task an attempt.
+      tunables: { maxTaskRetries: 8 },
     },
     agent: {
       instanceUuid: box.serverId,

@@ -1,33 +1,210 @@
 /**
- * `marlin SUBCOMMAND`: one command starts every service. Each row loads only what its service needs, so that a service
- * starts fast and a missing dependency of one cannot stop another.
+ * `marlin SUBCOMMAND`: one command starts every service. Each row loads only what it needs, so that a service starts
+ * fast, and what one of them lacks cannot stop another.
  */
+import dashdash, { type Option as OptionConfiguration } from 'dashdash';
+
 interface Subcommand {
   readonly name: string;
-  readonly usage: string;
+  readonly args: string;
   readonly help: string;
-  /** Resolves to the exit status. */
-  readonly run: (args: readonly string[]) => Promise<number>;
+  readonly options: readonly OptionConfiguration[];
+  /** Resolves to the exit status. Throws `UsageError` for arguments that it cannot use. */
+  readonly run: (options: Options, args: readonly string[]) => Promise<number>;
 }
 
-const subcommands: readonly Subcommand[] = [];
+/** Values by their long name; what was not given is undefined. */
+type Options = Readonly<Record<string, unknown>>;
+
+class UsageError extends Error {}
+
+const dataOption: OptionConfiguration = {
+  names: ['data', 'd'],
+  type: 'string',
+  helpArg: 'DIR',
+  help: 'Directory of the deployment.',
+};
+const driverOption: OptionConfiguration = {
+  names: ['driver'],
+  type: 'string',
+  helpArg: 'NAME',
+  help: 'How commands are isolated: auto, oci or process.',
+  default: 'auto',
+};
+
+const subcommands: readonly Subcommand[] = [
+  service('moray', async () => (await import('../moray/server/service.js')).main),
+  service('storage', async () => (await import('../storage/service.js')).main),
+  service('frontdoor', async () => (await import('../frontdoor/service.js')).main),
+  service('supervisor', async () => (await import('../supervisor/service.js')).main),
+  service('agent', async () => (await import('../agent/service.js')).main),
+  {
+    name: 'up',
+    args: '--data DIR',
+    help: 'Run a whole Marlin on this machine, in the foreground.',
+    options: [
+      dataOption,
+      { names: ['port-base'], type: 'integer', helpArg: 'N', help: 'First of eight ports; 0 picks free ones.' },
+      { names: ['zones'], type: 'positiveInteger', helpArg: 'N', help: 'How many commands run at once.' },
+      driverOption,
+      { names: ['account'], type: 'string', helpArg: 'LOGIN', help: 'The account; the calling user by default.' },
+      {
+        names: ['key'],
+        type: 'string',
+        helpArg: 'FILE.pub',
+        help: 'Its public key; one of yours, or a new one, by default.',
+      },
+      { names: ['ready-file'], type: 'string', helpArg: 'F', help: 'Written when all services answer: JSON.' },
+      { names: ['host'], type: 'string', helpArg: 'ADDRESS', help: 'Address to listen on.', default: '127.0.0.1' },
+    ],
+    run: runUp,
+  },
+  {
+    name: 'env',
+    args: '--data DIR',
+    help: 'Print what a shell needs to use it: eval "$(marlin env …)".',
+    options: [dataOption],
+    run: runEnv,
+  },
+  {
+    name: 'demo',
+    args: '',
+    help: 'Start one, run a map-reduce job over real files, show the result, stop.',
+    options: [driverOption, { names: ['all'], type: 'bool', help: 'Print the whole index.' }],
+    run: runDemoCommand,
+  },
+  {
+    name: 'token',
+    args: '',
+    help: 'Print a token for "mrjob submit -t" (MANTA_URL, MANTA_USER, MANTA_KEY_ID).',
+    options: [],
+    run: runToken,
+  },
+];
+
+function service(name: string, load: () => Promise<(configFile: string) => Promise<void>>): Subcommand {
+  return {
+    name,
+    args: 'CONFIG',
+    help: `Run the service "${name}" with a configuration file.`,
+    options: [],
+    async run(_options, [configFile, ...rest]) {
+      if (configFile === undefined || rest.length > 0) throw new UsageError('one configuration file is required');
+      const main = await load();
+      await main(configFile);
+      return 0;
+    },
+  };
+}
+
+async function runUp(options: Options): Promise<number> {
+  const { startBox } = await import('./up.js');
+  const asked = new Promise<void>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
+  });
+  const say = (line: string) => void process.stdout.write(`${line}\n`);
+  const starting = startBox({
+    data: requireData(options),
+    portBase: options['port_base'] as number | undefined,
+    zoneCount: options['zones'] as number | undefined,
+    driver: driverOf(options),
+    account: options['account'] as string | undefined,
+    publicKeyFile: options['key'] as string | undefined,
+    readyFile: options['ready_file'] as string | undefined,
+    host: options['host'] as string,
+    say,
+  });
+  const box = await starting;
+  const data = options['data'] as string;
+  say(
+    `Marlin is up at ${box.ready().manta.url} for ${box.ready().manta.user}; in another shell: eval "$(marlin env --data ${data})"`,
+  );
+  await asked;
+  say('stopping');
+  await box.stop();
+  return 0;
+}
+
+async function runEnv(options: Options): Promise<number> {
+  const { exportLines, readReadyBox } = await import('./environment.js');
+  process.stdout.write(exportLines(readReadyBox(requireData(options))));
+  return 0;
+}
+
+async function runDemoCommand(options: Options): Promise<number> {
+  const { runDemo } = await import('./demo/demo.js');
+  return runDemo({ driver: driverOf(options), all: options['all'] === true });
+}
+
+async function runToken(): Promise<number> {
+  const { connectManta } = await import('./manta-client.js');
+  const { requestToken } = await import('./token.js');
+  const [url, user, keyId] = ['MANTA_URL', 'MANTA_USER', 'MANTA_KEY_ID'].map((name) => {
+    const value = process.env[name];
+    if (value === undefined || value === '') throw new UsageError(`${name} must be set`);
+    return value;
+  }) as [string, string, string];
+  const manta = connectManta({ url, user, keyId }, undefined);
+  try {
+    process.stdout.write(`${await requestToken(manta, url)}\n`);
+    return 0;
+  } finally {
+    manta.close();
+  }
+}
+
+function requireData(options: Options): string {
+  const data = options['data'];
+  if (typeof data !== 'string' || data === '') throw new UsageError('--data DIR is required');
+  return data;
+}
+
+function driverOf(options: Options): 'auto' | 'oci' | 'process' {
+  const driver = options['driver'];
+  if (driver === 'auto' || driver === 'oci' || driver === 'process') return driver;
+  throw new UsageError(`--driver: "${String(driver)}" is none of auto, oci, process`);
+}
 
 async function main(argv: readonly string[]): Promise<number> {
-  const [name, ...args] = argv;
+  const [name, ...rest] = argv;
   const subcommand = subcommands.find((row) => row.name === name);
   if (subcommand === undefined) {
-    if (name !== undefined && name !== 'help' && name !== '--help' && name !== '-h') {
-      process.stderr.write(`marlin: no subcommand "${name}"\n`);
+    const asked = name === 'help' || name === '--help' || name === '-h';
+    if (name !== undefined && !asked) process.stderr.write(`marlin: no subcommand "${name}"\n`);
+    (asked ? process.stdout : process.stderr).write(usage());
+    return asked ? 0 : 2;
+  }
+  const helpOption: OptionConfiguration = { names: ['help', 'h'], type: 'bool', help: 'Print this help.' };
+  const parser = dashdash.createParser({ options: [...subcommand.options, helpOption] });
+  try {
+    const options = parse(parser, rest);
+    if (options['help'] === true) {
+      process.stdout.write(
+        `usage: marlin ${subcommand.name} ${subcommand.args}\n\n${subcommand.help}\n\n${parser.help({ indent: 2 })}`,
+      );
+      return 0;
     }
-    process.stderr.write(usage());
+    return await subcommand.run(options, options['_args'] as string[]);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    process.stderr.write(
+      `marlin ${subcommand.name}: ${error.message}\nusage: marlin ${subcommand.name} ${subcommand.args}\n`,
+    );
     return 2;
   }
-  return subcommand.run(args);
+}
+
+function parse(parser: dashdash.Parser, args: readonly string[]): Options {
+  try {
+    return parser.parse({ argv: [...args], slice: 0, env: {} }) as unknown as Options;
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
 }
 
 function usage(): string {
-  const rows = subcommands.map((row) => `    ${`${row.name} ${row.usage}`.padEnd(44)} ${row.help}\n`);
-  return `usage: marlin SUBCOMMAND [ARGUMENTS]\n\n${rows.join('')}`;
+  const rows = subcommands.map((row) => `    ${`${row.name} ${row.args}`.padEnd(20)} ${row.help}\n`);
+  return `usage: marlin SUBCOMMAND [OPTIONS] [ARGUMENTS]\n\n${rows.join('')}\n"marlin SUBCOMMAND --help" lists its options.\n`;
 }
 
 main(process.argv.slice(2)).then(

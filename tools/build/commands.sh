@@ -12,3 +12,9 @@ exec node "\$(dirname "\$(readlink -f "\$0")")/../src/$entry/main.js" "\$@"
 EOF
   chmod 755 "$out/$command"
 done
+# The published commands beside ours: what users type, and what the tests and the tour use.
+for package in manta moray; do
+  for file in node_modules/$package/bin/*; do
+    ln -sf "../../$file" "$out/$(basename "$file")"
+  done
+done

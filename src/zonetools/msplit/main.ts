@@ -8,8 +8,8 @@ import fs from 'node:fs';
 import { finished } from 'node:stream/promises';
 import zlib from 'node:zlib';
 import { emitFile } from '../objects/emit.js';
-import { readLines } from '../objects/lines.js';
 import { BadInput, createChooser } from './keys.js';
+import { readLines } from './lines.js';
 import { type MsplitOptions, readOptions, usage } from './options.js';
 
 const maxUploads = 25;

@@ -1,0 +1,178 @@
+/**
+ * `marlin up`: a whole Marlin on one machine. Moray starts first, since all others speak to it; then what stores
+ * objects; then what runs jobs. They stop in the reverse order, so that the last writes of each still find a store.
+ */
+import fs from 'node:fs';
+import path from 'node:path';
+import { ensureAccount } from '../accounts/file.js';
+import { systemClock } from '../common/clock.js';
+import { createLogger, type Logger } from '../common/logging.js';
+import { loadBox } from './box.js';
+import { type Child, startChild } from './children.js';
+import { type Addresses, addressesOf, type BoxOptions, buildDirectory, writeConfigs } from './configs.js';
+import { chooseIdentity, holdKey, type Identity } from './identity.js';
+import { type Layout, layoutOf, makeDirectories, type ServiceName, writeWhole } from './layout.js';
+import { lockBox } from './lock.js';
+import { choosePorts } from './ports.js';
+
+export interface UpOptions {
+  readonly data: string;
+  readonly portBase?: number | undefined;
+  readonly zoneCount?: number | undefined;
+  readonly driver: BoxOptions['driver'];
+  readonly account?: string | undefined;
+  readonly publicKeyFile?: string | undefined;
+  readonly readyFile?: string | undefined;
+  readonly host: string;
+  /** Told what happens, one line each. */
+  readonly say: (line: string) => void;
+}
+
+/** Content of the ready file. */
+export interface ReadyBox {
+  readonly moray: { readonly host: string; readonly port: number };
+  readonly mahi: { readonly url: string };
+  readonly manta: { readonly url: string; readonly user: string; readonly keyId: string; readonly keyFile?: string };
+  readonly agent: { readonly url: string };
+  readonly supervisor: { readonly url: string };
+  readonly sshAuthSock?: string;
+  readonly pids: Readonly<Partial<Record<ServiceName, number>>>;
+}
+
+export interface RunningBox {
+  ready(): ReadyBox;
+  /** Stops everything, zones included. */
+  stop(): Promise<void>;
+}
+
+/** Longest path of a unix socket that every program can bind: 107 bytes and the end mark. */
+const longestSocketPath = 100;
+
+/** Stages that start together, in order. */
+const stages: readonly (readonly ServiceName[])[] = [['moray'], ['storage', 'frontdoor'], ['supervisor', 'agent']];
+
+/** @throws VError `BoxInUseError`, `BoxError`, `IdentityError`, or the error of the service that does not start. */
+export async function startBox(options: UpOptions): Promise<RunningBox> {
+  const layout = layoutOf(options.data);
+  makeDirectories(layout);
+  const release = lockBox(layout.lock, layout.data);
+  const stops: (() => Promise<void>)[] = [async () => release()];
+  try {
+    return await startLocked(layout, options, stops);
+  } catch (error) {
+    await stopAll(stops);
+    throw error;
+  }
+}
+
+async function startLocked(layout: Layout, options: UpOptions, stops: (() => Promise<void>)[]): Promise<RunningBox> {
+  const log = createLogger({ name: 'up', file: path.join(layout.data, 'log', 'up.log') });
+  const box = loadBox(layout, options.zoneCount);
+  const ports = await choosePorts(layout, options.portBase);
+  const identity = chooseIdentity(layout, options.account, options.publicKeyFile);
+  ensureAccount(layout.accounts, { login: identity.login, publicKey: identity.publicKey, operator: true });
+  ensureAccount(layout.accounts, { login: 'poseidon', operator: true });
+  writeConfigs(layout, box, ports, { host: options.host, driver: options.driver, images: ['16.1.0'] });
+
+  let sshAuthSock: string | undefined;
+  if (identity.ownKey) {
+    sshAuthSock = socketFor(layout);
+    stops.unshift(await holdKey(layout, sshAuthSock));
+  }
+  const children = new Map<ServiceName, Child>();
+  let complete = false;
+  const ready = () => describe(addressesOf(ports), ports.moray, identity, sshAuthSock, children);
+  const publish = () => {
+    if (!complete) return;
+    const content = `${JSON.stringify(ready(), null, 2)}\n`;
+    for (const file of [layout.readyFile, options.readyFile])
+      if (file !== undefined) writeWhole(path.resolve(file), content);
+  };
+  for (const stage of stages) await startStage(stage, layout, log, children, stops, publish, options.say);
+  complete = true;
+  publish();
+  stops.unshift(async () => {
+    complete = false;
+    for (const file of [layout.readyFile, options.readyFile]) if (file !== undefined) fs.rmSync(file, { force: true });
+  });
+  return { ready, stop: () => stopAll(stops) };
+}
+
+async function startStage(
+  stage: readonly ServiceName[],
+  layout: Layout,
+  log: Logger,
+  children: Map<ServiceName, Child>,
+  stops: (() => Promise<void>)[],
+  onReady: () => void,
+  say: (line: string) => void,
+): Promise<void> {
+  const started = await Promise.allSettled(
+    stage.map(async (name) => {
+      const child = await startChild({
+        name,
+        command: [
+          process.execPath,
+          path.join(buildDirectory, 'src', 'standalone', 'main.js'),
+          name,
+          layout.config(name),
+        ],
+        env: childEnvironment(),
+        outputFile: path.join(layout.data, 'log', `${name}.out`),
+        clock: systemClock,
+        log,
+        onReady,
+      });
+      children.set(name, child);
+      stops.unshift(() => child.stop());
+      say(`${name} is up (pid ${child.pid()})`);
+    }),
+  );
+  for (const result of started) if (result.status === 'rejected') throw result.reason;
+}
+
+/** Without the settings that slow every start of node, and without the caller's credentials. */
+function childEnvironment(): NodeJS.ProcessEnv {
+  const dropped = /^(NODE_EXTRA_CA_CERTS|NODE_OPTIONS|MANTA_|MORAY_|MAHI_|SSH_AUTH_SOCK$|npm_)/;
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !dropped.test(name)));
+}
+
+function socketFor(layout: Layout): string {
+  if (Buffer.byteLength(layout.agentSocket) <= longestSocketPath) return layout.agentSocket;
+  return path.join(fs.mkdtempSync('/tmp/marlin-agent-'), 'sock');
+}
+
+function describe(
+  urls: Addresses,
+  morayPort: number,
+  identity: Identity,
+  sshAuthSock: string | undefined,
+  children: ReadonlyMap<ServiceName, Child>,
+): ReadyBox {
+  const pids: Partial<Record<ServiceName, number>> = {};
+  for (const [name, child] of children) {
+    const pid = child.pid();
+    if (pid !== undefined) pids[name] = pid;
+  }
+  return {
+    moray: { host: '127.0.0.1', port: morayPort },
+    mahi: { url: urls.mahiUrl },
+    manta: {
+      url: urls.mantaUrl,
+      user: identity.login,
+      keyId: identity.keyId,
+      ...(identity.keyFile === undefined ? {} : { keyFile: identity.keyFile }),
+    },
+    agent: { url: urls.agentUrl },
+    supervisor: { url: urls.supervisorUrl },
+    ...(sshAuthSock === undefined ? {} : { sshAuthSock }),
+    pids,
+  };
+}
+
+async function stopAll(stops: (() => Promise<void>)[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (let stop = stops.shift(); stop !== undefined; stop = stops.shift())
+    await stop().catch((error: unknown) => failures.push(error));
+  if (failures.length > 0) throw new AggregateError(failures, 'not everything stopped');
+}

@@ -1,0 +1,101 @@
+/** Runs a job through the front door and gathers all that a user, and an operator, can see of it afterwards. */
+
+import { createLogger } from '../../src/common/logging.js';
+import { connectMoray } from '../../src/moray/client/client.js';
+import { defaultBuckets } from '../../src/records/buckets.js';
+import type { OneBox } from './one-box.js';
+
+export interface JobPhase {
+  readonly type?: 'map' | 'reduce';
+  readonly exec: string;
+  readonly init?: string;
+  readonly assets?: readonly string[];
+  readonly count?: number;
+  readonly memory?: number;
+  readonly image?: string;
+}
+
+export interface JobErrorLine {
+  readonly phase: string;
+  readonly what: string;
+  readonly code: string;
+  readonly message: string;
+  readonly input?: string;
+  readonly p0input?: string;
+  readonly stderr?: string;
+  readonly core?: string;
+}
+
+export interface FinishedJob {
+  readonly id: string;
+  /** The raw record. */
+  readonly record: Readonly<Record<string, unknown>>;
+  readonly stats: Readonly<Record<string, number>>;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly contents: readonly string[];
+  readonly errors: readonly JobErrorLine[];
+  /** Objects below JOB/stor. */
+  readonly stored: readonly string[];
+}
+
+export async function submit(box: OneBox, phases: readonly JobPhase[], inputs: readonly string[]): Promise<string> {
+  const id = await box.manta.createJob(phases.map((phase) => ({ type: 'map', ...phase })));
+  await box.manta.addInputs(id, inputs);
+  return id;
+}
+
+/** Waits for state `done`, by looking: the front door has no other way. @throws after `limitMs`. */
+export async function waitDone(box: OneBox, id: string, limitMs: number): Promise<void> {
+  const endMs = Date.now() + limitMs;
+  while ((await box.manta.status(id)).state !== 'done') {
+    if (Date.now() > endMs)
+      throw new Error(`job ${id} is not done after ${limitMs} ms: ${JSON.stringify(await box.manta.status(id))}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+export async function readJob(box: OneBox, id: string): Promise<FinishedJob> {
+  const { moray: address } = box.ready();
+  const log = createLogger({ name: 'test', level: 'fatal' });
+  const moray = await connectMoray({ url: `tcp://${address.host}:${address.port}`, log });
+  try {
+    const record = (await moray.getObject(defaultBuckets.job, id)).value as Record<string, unknown>;
+    const inputs: string[] = [];
+    for await (const row of moray.findObjects(defaultBuckets.jobinput, `(jobId=${id})`, { noLimit: true }))
+      inputs.push(String((row.value as { input: string }).input));
+    const outputs = await box.manta.outputs(id);
+    const contents = await Promise.all(
+      outputs.map(async (name) => (await box.manta.get(name)).toString('utf8').replace(/\r$/, '')),
+    );
+    const errors = (await box.manta.errors(id)) as unknown as JobErrorLine[];
+    return {
+      id,
+      record,
+      stats: record['stats'] as Record<string, number>,
+      inputs,
+      outputs,
+      contents,
+      errors,
+      stored: await walk(box, `/${box.login}/jobs/${id}/stor`),
+    };
+  } finally {
+    await moray.close();
+  }
+}
+
+export async function runJob(
+  box: OneBox,
+  phases: readonly JobPhase[],
+  inputs: readonly string[],
+  limitMs = 60_000,
+): Promise<FinishedJob> {
+  const id = await submit(box, phases, inputs);
+  await waitDone(box, id, limitMs);
+  return readJob(box, id);
+}
+
+async function walk(box: OneBox, directory: string): Promise<string[]> {
+  const { stdout } = await box.run('mfind -t o "$DIR"', { env: { DIR: directory } });
+  return stdout.split('\n').filter((line) => line !== '');
+}

@@ -1,0 +1,48 @@
+import fs from 'node:fs';
+import t from 'tap';
+import { loadBox } from '../../../src/standalone/box.js';
+import { layoutOf, makeDirectories } from '../../../src/standalone/layout.js';
+import { choosePorts } from '../../../src/standalone/ports.js';
+
+t.test('ids are made once and kept; the number of zones may change', async (t) => {
+  const layout = layoutOf(t.testdir());
+  makeDirectories(layout);
+  const first = loadBox(layout, 2);
+  const second = loadBox(layout, 3);
+  t.same({ ...second, zones: second.zones.slice(0, 2) }, first);
+  t.equal(loadBox(layout, undefined).zones.length, 3);
+  t.equal(fs.statSync(layout.box).mode & 0o777, 0o600);
+});
+
+t.test('a directory of a newer version is refused, a damaged one named', async (t) => {
+  const layout = layoutOf(t.testdir());
+  makeDirectories(layout);
+  fs.writeFileSync(layout.box, JSON.stringify({ formatVersion: 99 }));
+  t.throws(() => loadBox(layout, undefined), { name: 'BoxError', message: /newer Marlin \(format 99/ });
+  fs.writeFileSync(layout.box, '{');
+  t.throws(() => loadBox(layout, undefined), { name: 'BoxError', message: /box\.json" cannot be read/ });
+});
+
+t.test('ports: fixed, in a row, or free ones that are kept', async (t) => {
+  const layout = layoutOf(t.testdir());
+  makeDirectories(layout);
+  const free = await choosePorts(layout, 0);
+  const all = [free.moray, free.frontdoor, ...free.storage, free.mahi, free.supervisor, free.agent, free.morayMonitor];
+  t.equal(new Set(all).size, 8, 'all differ');
+  t.same(await choosePorts(layout, 0), free);
+  t.same(await choosePorts(layout, undefined), free);
+  t.match(await choosePorts(layout, 5000), {
+    moray: 5000,
+    frontdoor: 5001,
+    storage: [5002, 5003],
+    mahi: 5004,
+    supervisor: 5005,
+    agent: 5006,
+    morayMonitor: 5007,
+  });
+  t.match(await choosePorts(layoutOf(t.testdir({ etc: {} })), undefined), {
+    moray: 2020,
+    frontdoor: 8080,
+    agent: 9080,
+  });
+});
