@@ -13,8 +13,6 @@ import { beat, ensureStorageBucket, type HeartbeatSource } from './heartbeat.js'
 import { type StorageNode, startStorageNode } from './node.js';
 import { startRemoval } from './removal.js';
 
-export { configSchema } from './config.js';
-
 export interface StorageService {
   /** Where each logical node listens, by `manta_storage_id`. */
   readonly urls: Readonly<Record<string, string>>;
