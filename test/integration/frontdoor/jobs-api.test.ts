@@ -1,0 +1,144 @@
+/** The jobs API by raw HTTP: refusals, states, and the lists that a job leaves. */
+import crypto from 'node:crypto';
+import t from 'tap';
+import { startTestFrontdoor, type TestFrontdoor } from '../../support/frontdoor.js';
+
+const buckets = { job: 'marlin_jobs_v2', error: 'marlin_errors_v2', taskoutput: 'marlin_taskoutputs_v2' };
+const json = { 'content-type': 'application/json' };
+
+async function createJob({ ask }: TestFrontdoor): Promise<string> {
+  const body = JSON.stringify({ phases: [{ exec: 'wc' }] });
+  const { headers } = await ask('POST', '/wilma/jobs', { headers: json, body });
+  return String(headers.location).split('/').at(-1) ?? '';
+}
+
+t.test('job definitions', async (t) => {
+  const frontdoor = await startTestFrontdoor(t);
+  const create = (body: string, headers: object = {}) =>
+    frontdoor.ask('POST', '/wilma/jobs', { headers: { ...json, ...headers }, body });
+  const good = await create('{"phases":[{"exec":"wc"}]}');
+  t.equal(good.status, 201);
+  t.match(good.headers.location, /^\/wilma\/jobs\/[0-9a-f-]{36}$/);
+
+  // biome-ignore format: table
+  const bad: readonly [body: string, status: number, code: string, message: string | RegExp][] = [
+    ['{', 400, 'InvalidContent', /^Invalid JSON: /],
+    ['', 400, 'InvalidJob', 'property "phases": is missing and it is required'],
+    ['[]', 400, 'InvalidJob', /phases/],
+    ['null', 400, 'InvalidJob', 'job must not be null'],
+    ['{"phases":[]}', 400, 'InvalidJob', 'property "phases": there must be a minimum of 1 in the array'],
+    ['{"phases":[{}]}', 400, 'InvalidJob', 'property "phases[0].exec": is missing and it is required'],
+    ['{"phases":[{"exec":"x"}],"options":{}}', 400, 'InvalidJob', 'property "options": unsupported property'],
+    [`{"phases":[{"exec":"${'x'.repeat(100_000)}"}]}`, 413, 'RequestEntityTooLargeError', 'Request body size exceeds 100000'],
+  ];
+  for (const [body, status, code, message] of bad) {
+    const answer = await create(body);
+    t.equal(answer.status, status, `${body.slice(0, 40)}: ${status}`);
+    t.match(JSON.parse(answer.body), { code, message });
+    const digest = crypto.createHash('md5').update(answer.bytes).digest('base64');
+    t.equal(answer.headers['content-md5'], digest, 'the digest of the answer is right');
+  }
+  const wrong = await create('{"phases":[{"exec":"wc"}]}', { 'content-md5': 'AAAAAAAAAAAAAAAAAAAAAA==' });
+  t.match(JSON.parse(wrong.body), { code: 'BadDigest' });
+});
+
+t.test('inputs, and when they are refused', async (t) => {
+  const frontdoor = await startTestFrontdoor(t);
+  const { ask, moray } = frontdoor;
+  const id = await createJob(frontdoor);
+  const live = `/wilma/jobs/${id}/live`;
+  const many = Array.from({ length: 2500 }, (_, index) => `/wilma/stor/${index}`).join('\r\n');
+  t.equal((await ask('POST', `${live}/in`, { body: many })).status, 204);
+  const inputs = (await ask('GET', `${live}/in`)).body.trim().split('\n');
+  t.equal(inputs.length, 100, 'of a running job, the most recent hundred are shown');
+  t.equal(inputs.at(-1), '/wilma/stor/2499');
+  t.equal(inputs[0], '/wilma/stor/2400', 'oldest first');
+  t.equal((await ask('POST', `${live}/in?end=true`, { body: 'last' })).status, 204);
+  t.match(JSON.parse((await ask('GET', `${live}/status`)).body), { inputDone: true });
+  const late = await ask('POST', `${live}/in`, { body: 'late' });
+  t.equal(late.status, 409);
+  t.match(JSON.parse(late.body), { code: 'InvalidJobState', message: `job ${id} is in state 'inputDone'` });
+  t.equal((await ask('POST', `${live}/in/end`)).status, 202, 'ending twice changes nothing');
+
+  const { value } = await moray.client.getObject(buckets.job, id);
+  await moray.client.putObject(buckets.job, id, { ...value, state: 'done', timeDone: new Date().toISOString() });
+  t.equal((await ask('GET', `${live}/in`)).body.trim().split('\n').length, 2501, 'of a finished job, everything');
+  t.match(JSON.parse((await ask('POST', `${live}/cancel`)).body), { message: `job ${id} is in state 'done'` });
+});
+
+t.test('results', async (t) => {
+  const frontdoor = await startTestFrontdoor(t);
+  const { ask, moray } = frontdoor;
+  const id = await createJob(frontdoor);
+  const timeCommitted = new Date().toISOString();
+  for (const output of ['/wilma/stor/out 1', '/wilma/stor/out 2']) {
+    const value = {
+      jobId: id,
+      domain: 'd',
+      taskId: 't',
+      phaseNum: 0,
+      output,
+      valid: 'true',
+      timeCommitted,
+      timeCreated: timeCommitted,
+    };
+    await moray.client.putObject(buckets.taskoutput, crypto.randomUUID(), value);
+  }
+  const errorId = crypto.randomUUID();
+  await moray.client.putObject(buckets.error, errorId, {
+    errorId,
+    jobId: id,
+    domain: 'd',
+    phaseNum: 0,
+    errorCode: 'UserTaskError',
+    errorMessage: 'user command exited with code 1',
+    input: '/wilma/stor/x',
+    p0input: '/wilma/stor/x',
+    retried: false,
+    timeCommitted,
+  });
+  t.equal((await ask('GET', `/wilma/jobs/${id}/live/out`)).body, '/wilma/stor/out 1\n/wilma/stor/out 2\n');
+  t.same(JSON.parse((await ask('GET', `/wilma/jobs/${id}/live/err`)).body), {
+    phase: '0',
+    what: 'phase 0: input "/wilma/stor/x"',
+    code: 'UserTaskError',
+    message: 'user command exited with code 1',
+    input: '/wilma/stor/x',
+    p0input: '/wilma/stor/x',
+  });
+  const failed = await ask('GET', `/wilma/jobs/${id}/live/fail`, { headers: { accept: 'application/x-json-stream' } });
+  t.equal(failed.body, '/wilma/stor/x\n', 'whatever the client says it accepts');
+  t.equal(failed.headers['content-type'], 'text/plain');
+});
+
+t.test('other people and other jobs', async (t) => {
+  const frontdoor = await startTestFrontdoor(t);
+  const { ask } = frontdoor;
+  const id = await createJob(frontdoor);
+  const status = `/wilma/jobs/${id}/live/status`;
+  t.equal((await ask('GET', status, { as: 'fred' })).status, 403, 'strangers may not look');
+  t.equal((await ask('POST', `/wilma/jobs/${id}/live/cancel`, { as: 'fred' })).status, 403, 'nor cancel');
+  t.equal((await ask('GET', status, { as: 'poseidon' })).status, 200, 'operators may');
+  t.equal((await ask('GET', `/fred/jobs/${id}/live/status`, { as: 'fred' })).status, 404, 'a job has one owner');
+  const nowhere = await ask('GET', `/wilma/jobs/${crypto.randomUUID()}/live/status`);
+  t.match(JSON.parse(nowhere.body), { code: 'ResourceNotFound', message: /does not exist$/ });
+  t.match((await ask('GET', '/wilma/jobs/live')).body, id);
+  t.match((await ask('GET', '/wilma/jobs?state=running')).body, /^$/);
+  t.match(JSON.parse((await ask('GET', '/wilma/jobs?state=odd')).body), { message: '"odd" is invalid for "state"' });
+  t.equal((await ask('PUT', '/wilma/uploads/x', { body: 'x' })).status, 404, 'there are no multipart uploads');
+});
+
+t.test('tokens stand in for signatures', async (t) => {
+  const { ask } = await startTestFrontdoor(t);
+  const { status, body } = await ask('POST', '/wilma/tokens');
+  t.equal(status, 201);
+  const { token } = JSON.parse(body) as { token: string };
+  const bearer = { authorization: `Token ${token}` };
+  t.equal((await ask('PUT', '/wilma/stor/x', { as: null, headers: bearer, body: 'x' })).status, 204);
+  t.equal((await ask('GET', '/fred/stor', { as: null, headers: bearer })).status, 403, 'only for their owner');
+  const mangled = { authorization: `Token ${token.slice(0, -4)}AAAA` };
+  t.match(JSON.parse((await ask('GET', '/wilma/stor', { as: null, headers: mangled })).body), {
+    code: 'InvalidAuthenticationToken',
+  });
+  t.equal((await ask('POST', '/wilma/tokens', { as: 'fred' })).status, 403, 'nobody makes tokens for others');
+});
