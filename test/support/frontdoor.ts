@@ -11,7 +11,6 @@ import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { FromSchema } from 'json-schema-to-ts';
 import type { Test } from 'tap';
 import { writeAccountFile } from '../../src/accounts/file.js';
 import { loadConfig } from '../../src/common/config.js';
@@ -83,7 +82,7 @@ export async function startTestFrontdoor(t: Test, change: object = {}): Promise<
     })),
   });
   fs.writeFileSync(path.join(directory, 'token.key'), crypto.randomBytes(32).toString('hex'));
-  const config = checked(directory, configSchema, {
+  const configFile = writeConfig(directory, {
     port: 0,
     moray: { url: moray.url },
     accountsFile: path.join(directory, 'accounts.json'),
@@ -92,6 +91,7 @@ export async function startTestFrontdoor(t: Test, change: object = {}): Promise<
     datacenter: 'test',
     ...change,
   });
+  const config = loadConfig(configFile, configSchema);
   const frontdoor = await startFrontdoor(config, log);
   t.teardown(() => frontdoor.stop());
 
@@ -137,16 +137,17 @@ async function startNodes(t: Test, { directory, morayUrl, log }: NodeOptions): P
     server_uuid: crypto.randomUUID(),
   }));
   const config = { nodes, datacenter: 'test', moray: { url: morayUrl }, heartbeatMs: 1000 };
-  const storage = await startStorage(checked(directory, storageSchema, config), log);
+  const checked = loadConfig(writeConfig(directory, config), storageSchema);
+  const storage = await startStorage(checked, log);
   t.teardown(() => storage.stop());
   return roots;
 }
 
-/** As a service would read it: with defaults, and frozen. */
-function checked<const S extends Parameters<typeof loadConfig>[1]>(directory: string, schema: S, config: object) {
+/** As a service would have it. @returns the file. */
+function writeConfig(directory: string, config: object): string {
   const file = path.join(directory, 'config.json');
   fs.writeFileSync(file, JSON.stringify(config));
-  return loadConfig(file, schema) as FromSchema<S>;
+  return file;
 }
 
 function account(login: string): TestAccount {

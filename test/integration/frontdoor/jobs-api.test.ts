@@ -1,21 +1,22 @@
 /** The jobs API by raw HTTP: refusals, states, and the lists that a job leaves. */
 import crypto from 'node:crypto';
 import t from 'tap';
-import { startTestFrontdoor, type TestFrontdoor } from '../../support/frontdoor.js';
+import { startTestFrontdoor } from '../../support/frontdoor.js';
+
+const { ask, moray } = await startTestFrontdoor(t);
 
 const buckets = { job: 'marlin_jobs_v2', error: 'marlin_errors_v2', taskoutput: 'marlin_taskoutputs_v2' };
 const json = { 'content-type': 'application/json' };
 
-async function createJob({ ask }: TestFrontdoor): Promise<string> {
+async function createJob(): Promise<string> {
   const body = JSON.stringify({ phases: [{ exec: 'wc' }] });
   const { headers } = await ask('POST', '/wilma/jobs', { headers: json, body });
   return String(headers.location).split('/').at(-1) ?? '';
 }
 
 t.test('job definitions', async (t) => {
-  const frontdoor = await startTestFrontdoor(t);
   const create = (body: string, headers: object = {}) =>
-    frontdoor.ask('POST', '/wilma/jobs', { headers: { ...json, ...headers }, body });
+    ask('POST', '/wilma/jobs', { headers: { ...json, ...headers }, body });
   const good = await create('{"phases":[{"exec":"wc"}]}');
   t.equal(good.status, 201);
   t.match(good.headers.location, /^\/wilma\/jobs\/[0-9a-f-]{36}$/);
@@ -43,9 +44,7 @@ t.test('job definitions', async (t) => {
 });
 
 t.test('inputs, and when they are refused', async (t) => {
-  const frontdoor = await startTestFrontdoor(t);
-  const { ask, moray } = frontdoor;
-  const id = await createJob(frontdoor);
+  const id = await createJob();
   const live = `/wilma/jobs/${id}/live`;
   const many = Array.from({ length: 2500 }, (_, index) => `/wilma/stor/${index}`).join('\r\n');
   t.equal((await ask('POST', `${live}/in`, { body: many })).status, 204);
@@ -67,9 +66,7 @@ t.test('inputs, and when they are refused', async (t) => {
 });
 
 t.test('results', async (t) => {
-  const frontdoor = await startTestFrontdoor(t);
-  const { ask, moray } = frontdoor;
-  const id = await createJob(frontdoor);
+  const id = await createJob();
   const timeCommitted = new Date().toISOString();
   for (const output of ['/wilma/stor/out 1', '/wilma/stor/out 2']) {
     const value = {
@@ -112,9 +109,7 @@ t.test('results', async (t) => {
 });
 
 t.test('other people and other jobs', async (t) => {
-  const frontdoor = await startTestFrontdoor(t);
-  const { ask } = frontdoor;
-  const id = await createJob(frontdoor);
+  const id = await createJob();
   const status = `/wilma/jobs/${id}/live/status`;
   t.equal((await ask('GET', status, { as: 'fred' })).status, 403, 'strangers may not look');
   t.equal((await ask('POST', `/wilma/jobs/${id}/live/cancel`, { as: 'fred' })).status, 403, 'nor cancel');
@@ -129,7 +124,6 @@ t.test('other people and other jobs', async (t) => {
 });
 
 t.test('tokens stand in for signatures', async (t) => {
-  const { ask } = await startTestFrontdoor(t);
   const { status, body } = await ask('POST', '/wilma/tokens');
   t.equal(status, 201);
   const { token } = JSON.parse(body) as { token: string };
