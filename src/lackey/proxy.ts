@@ -24,7 +24,9 @@ export interface ProxyOptions {
 
 /** @returns the port it listens on. @throws when it cannot. */
 export function startProxy({ socketPath, port, host, onEmit, log }: ProxyOptions): Promise<number> {
-  const connections = new http.Agent({ keepAlive: true, maxSockets: maxRequests });
+  // A connection per request: on a unix socket it costs next to nothing, and clients that hang up in the middle of their
+  // request, or are answered before its end, leave no connection behind that the next request would stumble over.
+  const connections = new http.Agent({ keepAlive: false, maxSockets: maxRequests });
   const handle = (request: http.IncomingMessage, response: http.ServerResponse) => {
     const path = sanitizeUrl(request.url ?? '/');
     if (isPrivate(path)) return refuse(response, 404, { code: 'ResourceNotFound', message: `${path} does not exist` });

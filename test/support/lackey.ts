@@ -100,7 +100,10 @@ export async function startFakeAgent(t: Teardown): Promise<FakeAgent> {
     if (url === '/my/jobs/task/report') takeReport(JSON.parse(body.toString()) as TaskReport, response);
     else store(agent, request, body, response);
   };
-  const server = http.createServer((request, response) => void handle(request, response));
+  const server = http.createServer(
+    { keepAliveTimeout: 0, requestTimeout: 0 },
+    (request, response) => void handle(request, response),
+  );
   server.on('checkContinue', (request, response) => void handle(request, response));
   server.listen(socketPath);
   await once(server, 'listening');
