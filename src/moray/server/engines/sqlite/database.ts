@@ -13,8 +13,14 @@ import { subnetContains } from '../../filters/ranges.js';
 const applicationId = 0x4d6f7261; // "Mora"
 const formatVersion = 1;
 const maxStatements = 1000;
-/** The log is cut back to this after a check-point. */
+/**
+ * Pages in the log before they are copied into the database (32 MiB): small transactions write the same pages again and
+ * again, and copying each once is enough.
+ */
+const checkpointPages = 8192;
+/** The log is cut back to this after it was copied. */
 const journalLimitBytes = 64 * 1024 * 1024;
+const cacheKib = 65_536;
 
 export type Parameter = string | number | null;
 
@@ -50,6 +56,8 @@ export function openWriter({ file, synchronous }: WriterOptions): Connection {
     checkFormat(database, file);
     database.pragma('journal_mode = WAL');
     database.pragma(`synchronous = ${synchronous.toUpperCase()}`);
+    database.pragma(`wal_autocheckpoint = ${checkpointPages}`);
+    database.pragma(`cache_size = -${cacheKib}`);
     database.pragma(`journal_size_limit = ${journalLimitBytes}`);
     if (database.pragma('user_version', { simple: true }) === 0) createFormat(database);
     const connection = wrap(database);
