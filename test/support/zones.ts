@@ -160,7 +160,9 @@ async function listenForLackeys(
     waiting(await openShell(connection));
   });
   await fs.rm(socket, { force: true });
-  await new Promise<void>((resolve) => server.listen(socket, resolve));
+  const directory = await fs.open(path.dirname(socket)); // node cuts socket paths above 107 bytes
+  await new Promise<void>((resolve) => server.listen(`/proc/self/fd/${directory.fd}/sock`, resolve));
+  await directory.close();
   await fs.chmod(socket, 0o666);
   onTeardown(() => {
     server.close();

@@ -40,7 +40,9 @@ async function probe(config: ZoneDriverConfig, log: Logger, program: string): Pr
   const dataDir = path.join(config.dataDir, 'run/probe'); // the next probe clears up after a killed one
   try {
     await fs.mkdir(dataDir, { recursive: true, mode: 0o700 });
-    const driver = await createOciDriver({ ...config, dataDir, zones: ['probe'] }, log, program);
+    const probeLog = log.child({ component: 'probe' });
+    probeLog.level('error'); // what it warns of, the real driver does again
+    const driver = await createOciDriver({ ...config, dataDir, zones: ['probe'] }, probeLog, program);
     try {
       await driver.start();
       const limits = { memoryMb: 128, diskGb: 1 };

@@ -134,8 +134,10 @@ export async function createProcessDriver(config: ZoneDriverConfig, log: Logger)
       );
       await makeDirectory(path.join(base, 'run'), isRoot ? 0o755 : 0o700);
       if (isRoot) await makeDirectory(base, 0o755);
-      await fs.rm(shortcut, { force: true });
-      await fs.symlink(path.join(base, 'run'), shortcut);
+      if (config.zones.some((zone) => socketInZone(zone).startsWith(shortcut))) {
+        await fs.rm(shortcut, { force: true });
+        await fs.symlink(path.join(base, 'run'), shortcut);
+      }
       for (const zone of config.zones) {
         await endZone(zone);
         await removeTree(zoneDirectory(zone));
