@@ -7,7 +7,7 @@
  * ways (error, end, no connection at all, client closed): here it is one call of `onEnd`.
  */
 import dns from 'node:dns/promises';
-import { type EventEmitter, once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import net from 'node:net';
 import moray from 'moray';
 import VError from 'verror';
@@ -122,7 +122,7 @@ function wrap(client: moray.Client): MorayClient {
     reindexObjects: (bucket, count) => answer((callback) => client.reindexObjects(bucket, count, {}, callback)),
     ping: (options = {}) => done((callback) => client.ping({ ...options }, callback)),
     listen: (channel, onPayload, onEnd) => listen(client, channel, onPayload, onEnd),
-    notify: (channel, payload) => done((callback) => client.notify(channel, payload, {}, callback)),
+    notify: (channel, payload) => notify(client, channel, payload),
     async close() {
       const closed = once(client, 'close');
       client.close();
@@ -178,6 +178,16 @@ async function* find<Value>(
     });
   }
   if (failure !== null) throw failure;
+}
+
+/** Without a connection the package passes an emitter for an error, which then emits one that nobody could catch. */
+function notify(client: moray.Client, channel: string, payload: string): Promise<void> {
+  return done((callback) =>
+    client.notify(channel, payload, {}, (failure: unknown) => {
+      if (!(failure instanceof EventEmitter)) callback(failure as Error | null);
+      else failure.once('error', callback);
+    }),
+  );
 }
 
 function listen(
