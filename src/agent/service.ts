@@ -147,7 +147,7 @@ export async function startAgent(config: AgentConfig, log: Logger, driver?: Zone
       await zones.stop();
       upstream.stop();
       await bus.stop();
-      moray.close();
+      await moray.close();
     },
   };
 }

@@ -155,8 +155,9 @@ export function controlRoutes(parts: ControlParts): readonly ControlRoute[] {
       await commit(stream, body);
       return;
     }
+    const taskId = stream.task.id;
     const done = endByReport(stream, body);
-    last = { taskId: stream.task.id, done };
+    last = { taskId, done };
     await done;
   }
 
