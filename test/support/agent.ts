@@ -175,7 +175,9 @@ export async function startTestAgent(t: Owner, zoneCount = 2, tunables: object =
   const loaded = loadConfig(file, configSchema);
   const agent = await startAgent(loaded, log, driver);
   const clients = new http.Agent({ keepAlive: true });
+  let stopped = false;
   t.teardown(async () => {
+    stopped = true;
     clients.destroy();
     await agent.stop();
     fs.rmSync(directory, { recursive: true, force: true });
@@ -281,7 +283,7 @@ export async function startTestAgent(t: Owner, zoneCount = 2, tunables: object =
     },
     async nextTask(among = zones) {
       const asked = among.map(async (zone) => {
-        for (;;) {
+        while (!stopped) {
           const { status, body } = await ask(zone, 'GET', '/my/jobs/task/task?wait=true').catch(() => ({
             status: 0,
             body: {},
@@ -290,7 +292,9 @@ export async function startTestAgent(t: Owner, zoneCount = 2, tunables: object =
           if (status !== 0 && status !== 410) throw new Error(`asked for a task, got ${status}`);
           await new Promise((resolve) => setImmediate(resolve));
         }
+        throw new Error('the test is over');
       });
+      for (const one of asked) one.catch(() => {});
       return Promise.race(asked);
     },
   };
