@@ -5,6 +5,8 @@ import { startTestFrontdoor } from '../../support/frontdoor.js';
 const jobBucket = 'marlin_jobs_v2';
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
+t.setTimeout(180_000); // each command is a process of its own
+
 t.test('mjob creates, feeds, shows and cancels jobs', async (t) => {
   const frontdoor = await startTestFrontdoor(t);
   const { run, moray, accounts } = frontdoor;

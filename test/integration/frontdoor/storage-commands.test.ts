@@ -3,6 +3,8 @@ import crypto from 'node:crypto';
 import t from 'tap';
 import { startTestFrontdoor } from '../../support/frontdoor.js';
 
+t.setTimeout(180_000); // each command is a process of its own
+
 t.test('the published storage commands work', async (t) => {
   const frontdoor = await startTestFrontdoor(t);
   const { run } = frontdoor;
