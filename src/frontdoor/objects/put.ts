@@ -2,6 +2,7 @@
  * PUT of an object. Everything that can be refused is refused before the client is told to send (100 Continue): clients
  * keep their unread stream for another try. Order: spec 07 §3.3; bytes first, then the entry: DESIGN §9.11.
  */
+import crypto from 'node:crypto';
 import { httpError } from '../../http/errors.js';
 import { commonFields, isObject, type ObjectEntry, type Shark, type StoredEntry } from '../metadata/entry.js';
 import { type Loaded, loadForWriting, rolesOf, writeEntry } from '../metadata/load.js';
@@ -13,9 +14,12 @@ import { assertAllowed, roleTags } from '../request/permission.js';
 import { respondEmpty } from '../request/respond.js';
 import { checkConditions } from './check-conditions.js';
 import { canonicalDisposition } from './disposition.js';
-import { openUploads, type Received, receive } from './receive.js';
+import { type Destination, openUploads, type Received, readSmall, receive, storeEverywhere } from './receive.js';
 import { announcedDigest, announcedSize, megabytes, requestedCopies } from './size.js';
 import { headersToStore } from './stored-headers.js';
+
+/** Bodies up to this size are kept in memory while they are stored. */
+const smallBytes = 64 * 1024;
 
 const emptyMd5 = '1B2M2Y8AsgTpgAmY7PhCfg==';
 
@@ -35,9 +39,6 @@ export async function putObject(call: Call): Promise<void> {
   await assertRoom(call, loaded);
   const objectId = call.services.newId();
   const { received, nodes } = await takeBytes(call, upload, objectId);
-  if (upload.digest !== undefined && upload.digest !== received.md5) {
-    throw httpError('ContentMD5Mismatch', received.md5, upload.digest);
-  }
 
   const sharks = nodes.map(({ datacenter, id }): Shark => ({ datacenter, manta_storage_id: id }));
   const entry = await writeEntry(call, loaded.stored, (before): ObjectEntry => {
@@ -105,25 +106,37 @@ async function assertRoom(call: Call, { stored }: Loaded): Promise<void> {
 
 async function takeBytes(
   call: Call,
-  { sizeBytes, maxBytes, neededBytes, copies }: Announced,
+  { sizeBytes, maxBytes, neededBytes, copies, digest }: Announced,
   objectId: string,
 ): Promise<{ received: Received; nodes: readonly StorageNode[] }> {
   const { services, request, response, owner, log, requestId } = call;
   if (sizeBytes === 0) return { received: { sizeBytes: 0, md5: emptyMd5 }, nodes: [] };
-  const uploads = await openUploads({
+  const to: Destination = {
     nodes: services.nodes,
     sets: await place(call, copies, { wantedMb: megabytes(maxBytes), neededMb: megabytes(neededBytes) }),
     path: `/${owner.account.uuid}/${objectId}`,
-    sizeBytes,
     maxBytes,
     contentType: defaultContentType,
     requestId,
     onRefused: (error) => log.warn({ err: error }, 'a storage node did not take an upload'),
-  });
-  if (request.headers.expect !== undefined) response.writeContinue();
+  };
   const stallMs = services.config.dataTimeoutMs;
+  if (request.headers.expect === undefined && sizeBytes !== undefined && sizeBytes <= smallBytes) {
+    const bytes = await readSmall(request, sizeBytes, stallMs);
+    const md5 = crypto.createHash('md5').update(bytes).digest('base64');
+    assertDigest(digest, md5); // before anything is stored
+    return { received: { sizeBytes, md5 }, nodes: await storeEverywhere(to, bytes) };
+  }
+  const uploads = await openUploads(to, sizeBytes);
+  if (request.headers.expect !== undefined) response.writeContinue();
   const received = await receive({ request, uploads, sizeBytes, maxBytes, stallMs });
+  assertDigest(digest, received.md5);
   return { received, nodes: received.sizeBytes === 0 ? [] : uploads.map(({ node }) => node) };
+}
+
+/** @throws VError `ContentMD5Mismatch` */
+function assertDigest(announced: string | undefined, computed: string): void {
+  if (announced !== undefined && announced !== computed) throw httpError('ContentMD5Mismatch', computed, announced);
 }
 
 /** On nodes with room for all that may come; if there are none, on such as have room for what is sure to come. */

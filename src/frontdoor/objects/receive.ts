@@ -5,6 +5,9 @@
  * entry that names the id is written later and elsewhere, so whatever goes wrong here (a client that goes away, a node
  * that fails, a digest that differs) leaves the old object as it was. What a node keeps of a failed upload has no entry
  * and is removed by the node itself.
+ *
+ * What is small and already on its way (the client did not ask whether it may send) is taken in first and then given to
+ * each node in one message: most objects that jobs write are of this kind.
  */
 import crypto from 'node:crypto';
 import type { Request } from 'restify';
@@ -19,14 +22,14 @@ export interface OpenUpload {
   readonly upload: Upload;
 }
 
-interface OpenOptions {
+export interface Destination {
   readonly nodes: NodeClient;
   readonly sets: readonly (readonly StorageNode[])[];
   readonly path: string;
-  readonly sizeBytes: number | undefined;
-  readonly maxBytes: number;
   readonly contentType: string;
   readonly requestId: string;
+  /** For the message when there is no room. */
+  readonly maxBytes: number;
   readonly onRefused: (error: unknown) => void;
 }
 
@@ -36,24 +39,50 @@ const insufficientStorage = 507;
  * Opens an upload on every node of the first set whose nodes all agree.
  * @throws VError `NotEnoughSpace` when the last set had no room, `NoStorageNodes` when it was not there.
  */
-export async function openUploads(options: OpenOptions): Promise<readonly OpenUpload[]> {
-  const { nodes, sets, path, sizeBytes, contentType, requestId } = options;
+export async function openUploads(to: Destination, sizeBytes: number | undefined): Promise<readonly OpenUpload[]> {
+  const { nodes, path, contentType, requestId } = to;
+  return onFirstSet(
+    to,
+    async (node) => ({ node, upload: await nodes.open({ url: node.url, path, sizeBytes, contentType, requestId }) }),
+    ({ upload }) => upload.abort(),
+  );
+}
+
+/** Stores the bytes on every node of the first set whose nodes all take them. @throws as `openUploads`. */
+export async function storeEverywhere(to: Destination, bytes: Buffer): Promise<readonly StorageNode[]> {
+  const { nodes, path, contentType, requestId } = to;
+  const md5 = crypto.createHash('md5').update(bytes).digest('base64');
+  return onFirstSet(
+    to,
+    async (node) => {
+      const digest = await nodes.store({ url: node.url, path, bytes, contentType, requestId });
+      if (digest !== undefined && digest !== md5) throw storedOtherwise(node);
+      return node;
+    },
+    () => {}, // what a node has of a set that failed has no entry, and is removed by the node
+  );
+}
+
+async function onFirstSet<Result>(
+  { sets, maxBytes, onRefused }: Destination,
+  attempt: (node: StorageNode) => Promise<Result>,
+  undo: (result: Result) => void,
+): Promise<readonly Result[]> {
   let full = false;
   for (const set of sets) {
-    const attempts = await Promise.allSettled(
-      set.map(async (node) => ({
-        node,
-        upload: await nodes.open({ url: node.url, path, sizeBytes, contentType, requestId }),
-      })),
-    );
-    const opened = attempts.flatMap((attempt) => (attempt.status === 'fulfilled' ? [attempt.value] : []));
-    if (opened.length === set.length) return opened;
-    for (const { upload } of opened) upload.abort();
-    const refusals = attempts.flatMap((attempt) => (attempt.status === 'rejected' ? [attempt.reason] : []));
-    for (const refusal of refusals) options.onRefused(refusal);
+    const outcomes = await Promise.allSettled(set.map(attempt));
+    const results = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+    if (results.length === set.length) return results;
+    for (const result of results) undo(result);
+    const refusals = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []));
+    for (const refusal of refusals) onRefused(refusal);
     full = refusals.some((refusal) => statusOf(refusal) === insufficientStorage);
   }
-  throw full ? httpError('NotEnoughSpace', megabytes(options.maxBytes)) : httpError('NoStorageNodes');
+  throw full ? httpError('NotEnoughSpace', megabytes(maxBytes)) : httpError('NoStorageNodes');
+}
+
+function storedOtherwise(node: StorageNode): Error {
+  return new VError({ name: 'StorageNodeError' }, 'storage node %s stored other bytes than it was sent', node.id);
 }
 
 export interface ReceiveOptions {
@@ -86,9 +115,8 @@ export async function receive(options: ReceiveOptions): Promise<Received> {
     }
     const digests = await Promise.race([Promise.all(uploads.map(({ upload }) => upload.finish())), watch.stalled]);
     const wrong = digests.findIndex((digest) => digest !== undefined && digest !== received.md5);
-    if (wrong >= 0) {
-      throw new VError('storage node %s stored other bytes than it was sent', uploads[wrong]?.node.id);
-    }
+    const liar = uploads[wrong];
+    if (liar !== undefined) throw storedOtherwise(liar.node);
     return received;
   } catch (error) {
     for (const { upload } of uploads) upload.abort();
@@ -99,7 +127,11 @@ export async function receive(options: ReceiveOptions): Promise<Received> {
   }
 }
 
-async function pump({ request, uploads, maxBytes, sizeBytes: announced }: ReceiveOptions, watch: Watch) {
+type PumpOptions = Pick<ReceiveOptions, 'request' | 'sizeBytes' | 'maxBytes'> & {
+  readonly uploads: readonly Pick<OpenUpload, 'upload'>[];
+};
+
+async function pump({ request, uploads, maxBytes, sizeBytes: announced }: PumpOptions, watch: Watch) {
   const hash = crypto.createHash('md5');
   let sizeBytes = 0;
   try {
@@ -118,6 +150,27 @@ async function pump({ request, uploads, maxBytes, sizeBytes: announced }: Receiv
   }
   if (!request.complete || (announced !== undefined && sizeBytes !== announced)) throw httpError('UploadAbandoned');
   return { sizeBytes, md5: hash.digest('base64') };
+}
+
+/** A body of known, small size. @throws VError `UploadTimeout`, `UploadAbandoned`. */
+export async function readSmall(request: Request, sizeBytes: number, stallMs: number): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  const keep: Upload = {
+    write: (chunk) => {
+      pieces.push(chunk);
+      return undefined;
+    },
+    finish: async () => undefined,
+    abort: () => {},
+  };
+  const watch = startWatch(stallMs);
+  try {
+    const uploads = [{ upload: keep }];
+    await Promise.race([pump({ request, uploads, sizeBytes, maxBytes: sizeBytes }, watch), watch.stalled]);
+    return Buffer.concat(pieces);
+  } finally {
+    watch.stop();
+  }
 }
 
 interface Watch {
