@@ -38,7 +38,7 @@ interface RunningZone {
   readonly gone: Promise<void>;
   /** Resolves when the keeper has gone without having been asked to. */
   readonly ended: Promise<void>;
-  /** From now on its end is no surprise. */
+  /** Asks it to end, which from now on is no surprise. */
   expectEnd(): void;
 }
 
@@ -62,8 +62,9 @@ export async function createProcessDriver(config: ZoneDriverConfig, log: Logger)
     const current = running.get(zone);
     running.delete(zone);
     if (current !== undefined) {
-      current.expectEnd();
-      current.keeper.kill('SIGKILL'); // first, so that it starts no further lackey
+      current.expectEnd(); // the keeper ends the zone by itself, even if we die now
+      await killMarked('MARLIN_ZONE', zone);
+      current.keeper.kill('SIGKILL'); // its own user may have stopped it
       await current.gone;
     }
     await killMarked(keeperMark, zone);
@@ -204,6 +205,7 @@ function watchKeeper(keeper: ChildProcess): RunningZone {
     ended,
     expectEnd() {
       expected = true;
+      if (life instanceof net.Socket) life.destroy();
     },
   };
 }
