@@ -230,7 +230,8 @@ export async function startCore(parts: CoreParts): Promise<Core> {
       clock,
       random,
       log,
-      isClosed: () => pool.zones.get(zone)?.state === 'uninit',
+      // Not `uninit`: the new lackey asks before its reset is over, and must not be sent away for a second.
+      isClosed: () => pool.zones.get(zone)?.state === 'disabled',
       longPollMs: tunables.timeLongPoll,
       maxProxied: tunables.maxPendingOutputsPerTask,
     });
