@@ -18,3 +18,4 @@ for package in manta moray; do
     ln -sf "../../$file" "$out/$(basename "$file")"
   done
 done
+ln -sf ../../node_modules/json/lib/json.js "$out/json"

@@ -18,8 +18,8 @@ const uploadsAtOnce = 8;
 const shownLines = 12;
 
 /** One line of the index: name, version, licence and description of a package. */
-const map = "tar -xOzf $MANTA_INPUT_FILE package/package.json | json -a -d '\t' name version license description";
-const reduce = (directory: string) => `sort | gzip | mpipe ${directory}/summary.gz`;
+const map = 'tar -xOzf $MANTA_INPUT_FILE package/package.json | json -a -d "\\t" name version license description';
+const reduce = 'sort | gzip | mpipe ~~/public/packages/summary.gz';
 const failingMap = 'echo "no changelog in $MANTA_INPUT_OBJECT" >&2; exit 3';
 
 export interface DemoOptions {
@@ -71,7 +71,7 @@ async function tellStory(box: RunningBox, work: string, options: DemoOptions, pr
   try {
     const directory = `/${manta.user}/public/packages`;
     const names = await storePackages(manta, directory, work, progress);
-    await buildIndex(manta, directory, names, options, progress);
+    await buildIndex(manta, names, options, progress);
     await showFailure(manta, names.slice(0, 1), progress);
   } finally {
     manta.close();
@@ -106,14 +106,11 @@ async function buildIndex(
   options: DemoOptions,
   progress: Progress,
 ): Promise<void> {
-  const script = reduce(directory);
-  progress.line(
-    `\n$ mfind -t o ~~/public/packages | mjob create -w \\\n      -m '${map.replace('\t', '\\t')}' \\\n      -r '${script}'`,
-  );
+  progress.line(`\n$ mfind -t o ~~/public/packages | mjob create -w \\\n      -m '${map}' \\\n      -r '${reduce}'`);
   progress.step('Running the job');
   const job = await manta.createJob([
     { type: 'map', exec: map },
-    { type: 'reduce', exec: script },
+    { type: 'reduce', exec: reduce },
   ]);
   await manta.addInputs(job, names);
   const status = await finish(manta, job, progress);
