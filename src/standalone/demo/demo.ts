@@ -101,7 +101,6 @@ async function storePackages(manta: Manta, directory: string, work: string, prog
 
 async function buildIndex(
   manta: Manta,
-  directory: string,
   names: readonly string[],
   options: DemoOptions,
   progress: Progress,
