@@ -123,7 +123,7 @@ function translated(error: unknown): unknown {
 function watchSilence(request: Request, response: Response, timeoutMs: number): void {
   const { socket } = request;
   const onSilence = () => {
-    if (response.headersSent) socket.destroy();
+    if (response.headersSent || !request.complete) socket.destroy();
   };
   socket.setTimeout(timeoutMs);
   socket.on('timeout', onSilence);
