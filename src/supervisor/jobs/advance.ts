@@ -25,8 +25,8 @@ export type Look = 'waits' | 'changed meanwhile' | 'done' | 'lost';
 export async function advance(job: Job, context: DomainContext, remove: RemoveObject): Promise<Look> {
   const { version } = job;
   const stood = () => job.version === version && job.inHand === 0;
+  if (job.cancelled !== null) return endCancelled(job, context, remove, stood); // first renews stale hints
   if (!stood()) return 'changed meanwhile';
-  if (job.cancelled !== null) return endCancelled(job, context, remove, stood);
   if (!job.inputEnded) return 'waits';
   job.inputsLeft = await ask(unreadInputs(job.jobId), context);
   if (job.inputsLeft > 0) return 'waits';
