@@ -28,7 +28,7 @@ t.test('jobs do what the table says', { timeout: 600_000 }, async (t) => {
         verify(box, jobCase, await run(box, jobCase, limitMs));
         t.pass(jobCase.name);
       } catch (error) {
-        t.fail(jobCase.name, { message: (error as Error).message });
+        t.fail(jobCase.name, { problem: (error as Error).message });
       }
     }
   };

@@ -3,6 +3,7 @@
 import { createLogger } from '../../src/common/logging.js';
 import { connectMoray } from '../../src/moray/client/client.js';
 import { defaultBuckets } from '../../src/records/buckets.js';
+import { requestToken } from '../../src/standalone/token.js';
 import type { OneBox } from './one-box.js';
 
 export interface JobPhase {
@@ -41,7 +42,16 @@ export interface FinishedJob {
 
 export async function submit(box: OneBox, phases: readonly JobPhase[], inputs: readonly string[]): Promise<string> {
   const id = await box.manta.createJob(phases.map((phase) => ({ type: 'map', ...phase })));
-  await box.manta.addInputs(id, inputs);
+  // Not by the published client, which refuses names that it can tell are bad.
+  const response = await fetch(`${box.ready().manta.url}/${box.login}/jobs/${id}/live/in?end=true`, {
+    method: 'POST',
+    headers: {
+      authorization: `Token ${await requestToken(box.manta, box.ready().manta.url)}`,
+      'content-type': 'text/plain',
+    },
+    body: inputs.join('\n'),
+  });
+  if (!response.ok) throw new Error(`inputs of job ${id}: ${response.status} ${await response.text()}`);
   return id;
 }
 
