@@ -95,6 +95,12 @@ export async function runProgram<Context>(
   }
 }
 
+/** What dashdash gives, which its types call by another name. `key` is the first name of the option. */
+interface OrderedOption {
+  readonly key: string;
+  readonly value: unknown;
+}
+
 function parsed(command: Command<never>, argv: readonly string[]) {
   const parser = dashdash.createParser({
     options: command.options.map((option) => ({ ...option, names: [...option.names] })),
@@ -109,10 +115,9 @@ function parsed(command: Command<never>, argv: readonly string[]) {
   const args = results._args;
   const { least, most } = command.argCount;
   if (args.length < least || args.length > most) throw usageError(null);
-  const given = results._order.map(({ name, value }): GivenOption => {
-    const option = command.options.find(({ names }) => names.includes(name));
-    return { name: option?.names[0] ?? name, value: String(value) };
-  });
+  const given = (results._order as unknown as readonly OrderedOption[]).map(
+    ({ key, value }): GivenOption => ({ name: key, value: String(value) }),
+  );
   return {
     args,
     given,

@@ -72,6 +72,35 @@ t.test('a notification is answered at once by a pass', async (t) => {
   t.pass('twenty times');
 });
 
+t.test('push is proven by the echo of a heartbeat', async (t) => {
+  const { bus, faulty } = await startTestBus(t);
+  const passes = { count: 0 };
+  const events = new EventEmitter();
+  bus.subscribe({
+    name: 'heartbeats',
+    bucket: 'health',
+    filter: () => '(component=agent)',
+    channels: ['marlin.self.test'],
+    everyMs: 1_000_000,
+    unprovenEveryMs: 20,
+    onRecord() {},
+    onPass() {
+      passes.count++;
+      if (bus.pushProven) events.emit('proven');
+    },
+  });
+  t.notOk(bus.pushProven);
+  const proven = once(events, 'proven');
+  await bus.heartbeat(health);
+  await proven;
+  t.ok(bus.pushProven);
+  faulty.forgetsNotify = true;
+  const before = passes.count;
+  const again = once(events, 'proven');
+  await bus.heartbeat(health);
+  await again;
+  t.ok(passes.count > before, 'a server without the option gets notifications as calls');
+});
 t.test('without push a query runs at its fast rate', async (t) => {
   const { bus, faulty } = await startTestBus(t);
   faulty.isDeaf = true;
