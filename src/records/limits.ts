@@ -6,7 +6,5 @@ export const phaseTypes = ['storage-map', 'map', 'reduce'] as const;
 export const jobStates = ['queued', 'running', 'done'] as const;
 export const taskStates = ['dispatched', 'accepted', 'done'] as const;
 export const taskResults = ['ok', 'fail'] as const;
-/** A task runs at most once more than this. */
-export const defaultMaxTaskRetries = 2;
 /** `objectid` of an object without bytes. */
 export const emptyObjectId = '/dev/null';

@@ -15,7 +15,5 @@ export const wholeNumber = { type: 'integer', minimum: 0 } as const;
 export const time = { type: 'string' } as const;
 /** Indexed as text: written `"true"`, read as `"true"` or `"TRUE"`. Ask `isTrue` (flags.ts). */
 export const flag = { type: ['string', 'boolean'] } as const;
-/** Kinds of records that a `prevRecordType` or `nextRecordType` names. */
+/** Kind of record that another record's id goes with: jobinput, task, taskinput, taskoutput, error or none. */
 export const link = { type: 'string' } as const;
-
-export type LinkType = 'jobinput' | 'task' | 'taskinput' | 'taskoutput' | 'error' | 'none';
