@@ -51,6 +51,9 @@ interface LastReport {
   readonly done: Promise<void>;
 }
 
+/** Resolves to the error that a commit turns into when its output could not be saved. */
+type Saving = Promise<TaskError | null>;
+
 export function controlRoutes(parts: ControlParts): readonly ControlRoute[] {
   const { zone, streams, polls, clock } = parts;
   let last: LastReport | null = null;
@@ -141,9 +144,7 @@ export function controlRoutes(parts: ControlParts): readonly ControlRoute[] {
     if (stream !== null && stream.task.id === body['taskId']) {
       touch(stream);
       await report(stream, body);
-    } else if (last !== null && last.taskId === body['taskId']) {
-      await last.done;
-    } else {
+    } else if (last === null || last.taskId !== body['taskId']) {
       throw controlErrors.noTask();
     }
     await nextPrepared(streams.byZone.get(zone));
@@ -155,28 +156,34 @@ export function controlRoutes(parts: ControlParts): readonly ControlRoute[] {
       await commit(stream, body);
       return;
     }
-    const taskId = stream.task.id;
-    const done = endByReport(stream, body);
-    last = { taskId, done };
-    await done;
-  }
-
-  /** The zone goes on at once; the output is saved meanwhile, and only then the task's end is recorded. */
-  async function endByReport(stream: Busy, body: Body): Promise<void> {
-    const { task } = stream;
     const reported = body['fail'] === undefined ? null : normalError(body['fail']);
     const saving = save(stream, capturedOf(stream, body));
-    const later = reported?.code === 'TaskInitError' || (stream.details.isReduce && !allInputsRead(task));
-    if (later) {
-      const failure = reported ?? (await saving);
-      await saving;
-      if (stream.task === task) await finish(stream, endOf(failure));
+    const before = last?.done;
+    if (reported?.code === 'TaskInitError' || (stream.details.isReduce && !allInputsRead(stream.task))) {
+      last = { taskId: stream.task.id, done: endInPlace(stream, reported, saving) };
+      await last.done;
       return;
     }
+    // The zone gets its next task while this one's output is saved; waiting for the task before keeps the output that a
+    // zone has yet to save at two tasks' worth.
+    last = { taskId: stream.task.id, done: endAside(stream, reported, saving) };
+    last.done.catch(() => {}); // whoever reports next is told
+    await before;
+  }
+
+  /** The task stays the zone's until its end is known. */
+  async function endInPlace(stream: Busy, reported: TaskError | null, saving: Saving): Promise<void> {
+    const { task } = stream;
+    const unsaved = await saving;
+    if (stream.task === task) await finish(stream, endOf(reported ?? unsaved));
+  }
+
+  /** The zone goes on at once; the task's end is recorded when its output is saved. */
+  async function endAside(stream: Busy, reported: TaskError | null, saving: Saving): Promise<void> {
+    const { task } = stream;
     const billed = streams.detach(stream);
-    const failure = reported ?? (await saving);
-    await saving;
-    const end = endOf(failure);
+    const unsaved = await saving;
+    const end = endOf(reported ?? unsaved);
     const used = await billed;
     parts.table.finish(task, end.result === 'ok' ? end : { ...end, error: withNote(task, end.error, used) });
   }
@@ -186,7 +193,6 @@ export function controlRoutes(parts: ControlParts): readonly ControlRoute[] {
     return { result: 'fail', error: failure, machine: zone };
   }
 
-  /** @returns the error that a commit turns into when its output could not be saved. */
   async function save(stream: Busy, outputs: readonly CapturedOutput[]): Promise<TaskError | null> {
     const { task, details, group, failProbability } = stream;
     const context = { ...parts, job: group.job, details, failProbability };

@@ -2,6 +2,7 @@
  * Limits and figures of a zone's control groups, in both versions of the kernel's interface. On a hybrid machine the
  * controllers are those of version 1.
  */
+import { readFileSync } from 'node:fs';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import type { ZoneUsage } from '../../driver.js';
@@ -34,7 +35,7 @@ export async function limitMemory(cgroups: Cgroups, group: string, limitBytes: n
 }
 
 /** Without disk space and network, which are no matter of control groups. Absent controllers give absent figures. */
-export function readUsage(cgroups: Cgroups, group: string): Promise<ZoneUsage> {
+export function readUsage(cgroups: Cgroups, group: string): ZoneUsage {
   return cgroups.version === 2 ? readUsageV2(group) : readUsageV1(group);
 }
 
@@ -44,16 +45,14 @@ export async function removeGroup(group: string): Promise<void> {
   for (const place of places) await fs.rmdir(path.join(place, group)).catch(() => {}); // not there, or a zone is left
 }
 
-async function readUsageV1(group: string): Promise<ZoneUsage> {
+function readUsageV1(group: string): ZoneUsage {
   const read = (controller: (typeof controllersV1)[number], file: string) =>
     readText(path.join(mountPoint, controller, group, file));
-  const [user, system, memory, oom, io] = await Promise.all([
-    read('cpuacct', 'cpuacct.usage_user'),
-    read('cpuacct', 'cpuacct.usage_sys'),
-    read('memory', 'memory.usage_in_bytes'),
-    read('memory', 'memory.oom_control'),
-    read('blkio', 'blkio.throttle.io_service_bytes'),
-  ]);
+  const user = read('cpuacct', 'cpuacct.usage_user');
+  const system = read('cpuacct', 'cpuacct.usage_sys');
+  const memory = read('memory', 'memory.usage_in_bytes');
+  const oom = read('memory', 'memory.oom_control');
+  const io = read('blkio', 'blkio.throttle.io_service_bytes');
   return {
     memoryFailures: field(oom, /^oom_kill (\d+)$/m) ?? 0,
     ...figure('cpuUserNs', field(user, /^(\d+)$/m)),
@@ -64,14 +63,12 @@ async function readUsageV1(group: string): Promise<ZoneUsage> {
   };
 }
 
-async function readUsageV2(group: string): Promise<ZoneUsage> {
+function readUsageV2(group: string): ZoneUsage {
   const read = (file: string) => readText(path.join(mountPoint, group, file));
-  const [cpu, memory, events, io] = await Promise.all([
-    read('cpu.stat'),
-    read('memory.current'),
-    read('memory.events'),
-    read('io.stat'),
-  ]);
+  const cpu = read('cpu.stat');
+  const memory = read('memory.current');
+  const events = read('memory.events');
+  const io = read('io.stat');
   const userUs = field(cpu, /^user_usec (\d+)$/m);
   const systemUs = field(cpu, /^system_usec (\d+)$/m);
   return {
@@ -98,8 +95,13 @@ function sum(text: string | undefined, pattern: RegExp): number | undefined {
   return [...text.matchAll(pattern)].reduce((total, [, value]) => total + Number(value), 0);
 }
 
-function readText(file: string): Promise<string | undefined> {
-  return fs.readFile(file, 'utf8').catch(() => undefined);
+/** Synchronously: the kernel answers from memory, and a task pays for several of these. Undefined: no such figure. */
+function readText(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return undefined;
+  }
 }
 
 function exists(file: string): Promise<boolean> {

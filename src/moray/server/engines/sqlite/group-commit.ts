@@ -1,14 +1,18 @@
 /**
  * Group commit: theory of operation. Making a transaction durable costs a wait for the disk, whatever is in it. Writes
  * that arrived together therefore share one: each runs in a savepoint of its own, so that one that fails takes back
- * only itself, and all are answered after the commit.
+ * only itself, and all are answered when the disk has the log.
  *
- *   arrived -> [ savepoint: work -> release | roll back ]* -> commit -> answers, notifications
+ *   arrived -> [ savepoint: work -> release | roll back ]* -> commit -> sync of the log -> answers, notifications
  *
- * Invariants: (1) nothing is acknowledged before it is committed; (2) when the commit fails, everything in it fails
- * with the same error and nothing of it is stored; (3) while one group waits for the disk, what arrives forms the next.
+ * The sync runs on another thread: meanwhile further groups commit, and the next sync is for all of them.
+ *
+ * Invariants: (1) nothing is acknowledged before it is committed and synced; (2) when the commit fails, everything in it
+ * fails with the same error and nothing of it is stored; (3) answers keep the order of the commits; (4) a sync that
+ * fails ends the server: what the disk has is unknown then, and asking it again would not tell. A reader may see a
+ * write before it is synced; whatever it writes in consequence is later in the same log, and so synced later.
  */
-import type { Connection } from './database.js';
+import type { Writer } from './database.js';
 
 export interface GroupCommit {
   /** Runs `work`, in order of arrival, and resolves to its result once that is durable. */
@@ -27,7 +31,7 @@ interface Write {
 const maxGroupMs = 50;
 
 interface GroupCommitOptions {
-  readonly connection: Connection;
+  readonly connection: Writer;
   /** Makes clients' errors of SQLite's. */
   readonly translate: (error: unknown) => unknown;
   /** Called when work was taken back. */
@@ -39,6 +43,9 @@ export function createGroupCommit({ connection, translate, onRollback, onGroup }
   let waiting: Write[] = [];
   let scheduled = false;
   let idle = () => {};
+  /** Of groups that are committed and not synced. */
+  let committed: (() => void)[] = [];
+  let syncing: Promise<void> | null = null;
 
   const schedule = () => {
     if (scheduled) return;
@@ -49,6 +56,25 @@ export function createGroupCommit({ connection, translate, onRollback, onGroup }
       if (waiting.length > 0) schedule();
       else idle();
     });
+  };
+
+  const answerDurably = (answers: readonly (() => void)[]) => {
+    if (connection.makeDurable === undefined) {
+      for (const answer of answers) answer();
+      return;
+    }
+    committed.push(...answers);
+    syncing ??= syncAll(connection.makeDurable);
+  };
+
+  const syncAll = async (makeDurable: () => Promise<void>) => {
+    while (committed.length > 0) {
+      const covered = committed;
+      committed = [];
+      await makeDurable();
+      for (const answer of covered) answer();
+    }
+    syncing = null;
   };
 
   const runGroup = () => {
@@ -76,7 +102,7 @@ export function createGroupCommit({ connection, translate, onRollback, onGroup }
     }
     waiting = waiting.slice(next);
     onGroup?.(group.length, (performance.now() - startedMs) / 1000);
-    for (const answer of answers) answer();
+    answerDurably(answers);
   };
 
   /** @throws what ended the whole transaction, as a full disk does. */
@@ -104,10 +130,12 @@ export function createGroupCommit({ connection, translate, onRollback, onGroup }
       });
     },
     async stop() {
-      if (!scheduled) return;
-      await new Promise<void>((resolve) => {
-        idle = resolve;
-      });
+      if (scheduled) {
+        await new Promise<void>((resolve) => {
+          idle = resolve;
+        });
+      }
+      await syncing;
     },
   };
 }
