@@ -248,8 +248,13 @@ function normalError(given: unknown): TaskError {
   const { code, message, messageInternal } = (typeof given === 'object' && given !== null ? given : {}) as Body;
   const fallback = taskErrors.noMessage();
   return {
-    code: typeof code === 'string' && code !== '' ? code : fallback.code,
-    message: typeof message === 'string' && message !== '' ? message : fallback.message,
-    ...(typeof messageInternal === 'string' ? { internal: messageInternal } : {}),
+    code: typeof code === 'string' && code !== '' ? storable(code) : fallback.code,
+    message: typeof message === 'string' && message !== '' ? storable(message) : fallback.message,
+    ...(typeof messageInternal === 'string' ? { internal: storable(messageInternal) } : {}),
   };
+}
+
+/** The store refuses NUL in what it indexes: a task with such a code could never be saved, and its job never end. */
+function storable(text: string): string {
+  return text.replaceAll('\0', '\ufffd');
 }

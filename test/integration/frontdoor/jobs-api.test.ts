@@ -52,6 +52,9 @@ t.test('inputs, and when they are refused', async (t) => {
   t.equal(inputs.length, 100, 'of a running job, the most recent hundred are shown');
   t.equal(inputs.at(-1), '/wilma/stor/2499');
   t.equal(inputs[0], '/wilma/stor/2400', 'oldest first');
+  const withNul = await ask('POST', `${live}/in`, { body: '/wilma/stor/a\0b' });
+  t.equal(withNul.status, 400, 'the store cannot index NUL');
+  t.match(JSON.parse(withNul.body), { code: 'InvalidArgumentError', message: 'names of inputs cannot contain NUL' });
   t.equal((await ask('POST', `${live}/in?end=true`, { body: 'last' })).status, 204);
   t.match(JSON.parse((await ask('GET', `${live}/status`)).body), { inputDone: true });
   const late = await ask('POST', `${live}/in`, { body: 'late' });
