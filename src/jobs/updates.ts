@@ -3,7 +3,7 @@
  * same record about once a second, so a conflict is an everyday thing and the change is made again on what is there.
  */
 import VError from 'verror';
-import { domainChannel, payloadOf } from '../bus/channels.js';
+import { domainChannel, jobsChannel, payloadOf } from '../bus/channels.js';
 import { toStored } from '../bus/stored.js';
 import type { Stored } from '../bus/types.js';
 import { sleep } from '../common/clock.js';
@@ -74,8 +74,9 @@ async function updateOnce(store: JobStore, jobId: string, change: Change): Promi
 
 async function save(store: JobStore, { key, etag }: Stored<JobRecord>, value: JobRecord): Promise<void> {
   const { worker } = value;
-  const options =
-    worker === undefined ? {} : { notify: [[domainChannel(worker), payloadOf(['job'])] as [string, string]] };
+  // A job that nobody has claimed yet: whoever tried to at this moment has failed, and has to be told.
+  const channel = worker === undefined ? jobsChannel : domainChannel(worker);
+  const options = { notify: [[channel, payloadOf(['job'])] as [string, string]] };
   const { job: bucket } = store.buckets;
   await store.moray.batch([{ operation: 'put', bucket, key, value, options: { etag } }], options);
 }

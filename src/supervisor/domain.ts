@@ -9,7 +9,7 @@ import type { BatchFence, Bus, Query, Stored, Subscription } from '../bus/types.
 import type { Clock } from '../common/clock.js';
 import { isoTime } from '../common/iso-time.js';
 import type { Logger } from '../common/logging.js';
-import { and, eq, not } from '../moray/client/filter.js';
+import { and, eq, not, or } from '../moray/client/filter.js';
 import type { BucketName } from '../records/buckets.js';
 import { taskErrors } from '../records/error-codes.js';
 import { isJobRecord, type JobRecord } from '../records/job.js';
@@ -24,7 +24,7 @@ import { advance } from './jobs/advance.js';
 import { cancelRecords } from './jobs/cancel.js';
 import { claimJob, placeReducers, stampInputs } from './jobs/claim.js';
 import { type Job, newJob, touch } from './jobs/job.js';
-import { loadJob, loadReducers, writeJob } from './jobs/load.js';
+import { loadJob, loadReducers, recountWindow, writeJob } from './jobs/load.js';
 import { mayAdvance } from './jobs/progress.js';
 import { asStored, isSaveDue } from './jobs/save.js';
 import { JobTable } from './jobs/table.js';
@@ -76,6 +76,8 @@ export async function startDomain(options: DomainOptions): Promise<OperatedDomai
   const { domain, own, tunables, bus, fence, agents, finder, remover, clock, random, log } = options;
   const subscriptions = new Map<string, Subscription>();
   const working = new Set<Promise<unknown>>();
+  /** Inputs of these jobs are being stamped; `again`: more have come since. */
+  const stamping = new Map<Job, { again: boolean }>();
   let stopped = false;
 
   const context: DomainContext = {
@@ -136,6 +138,7 @@ export async function startDomain(options: DomainOptions): Promise<OperatedDomai
   });
 
   const look = (job: Job): void => {
+    if (job.cancelled !== null && !job.cancelMarked && job.inHand === 0) follow('cancelling', cancel(job));
     if (!mayAdvance(job)) return;
     lookNow(job);
   };
@@ -147,10 +150,15 @@ export async function startDomain(options: DomainOptions): Promise<OperatedDomai
     }
     if (stopped || job.finished || job.dropped) return;
     job.busy = true;
+    const { version } = job;
     const looking = advance(job, context, remove).then((outcome) => {
       if (outcome === 'done') log.info({ jobId: job.jobId, stats: job.stats }, 'job is done');
       if (outcome === 'done' || outcome === 'lost') jobs.remove(job);
-      if (outcome === 'changed meanwhile') job.again = true;
+      if (outcome === 'waits' && job.version === version) job.doubted = false;
+      if (outcome === 'changed meanwhile') {
+        job.doubted = true;
+        job.again = true;
+      }
     });
     const settled = looking.finally(() => {
       job.busy = false;
@@ -174,7 +182,8 @@ export async function startDomain(options: DomainOptions): Promise<OperatedDomai
     follow('placing reducers', placeMissing(job));
     if (job.inputEnded) follow('stamping inputs', stampLate(job));
     if (job.cancelled !== null) follow('cancelling', cancel(job));
-    context.wake('jobInputs', 'doneTasks', 'jobsEndInput', 'taskOutputs', 'retryTasks');
+    // What came before the job was here was let go.
+    context.wake('jobsCancelled', 'jobsEndInput', 'lateInputs', 'jobInputs', 'doneTasks', 'taskOutputs', 'retryTasks');
     context.wake('markOutputs', 'markCleanup', 'markRetry', 'removeInput', 'removeTaskInput', 'moveTaskInputs');
     context.changed(job);
   };
@@ -187,6 +196,7 @@ export async function startDomain(options: DomainOptions): Promise<OperatedDomai
       return;
     }
     if (record.value.timeAssigned !== undefined) log.warn({ jobId: record.key }, 'job was assigned, but to nobody');
+    let moreInputs = false;
     const claimed = await jobs.load(record.key, async () => {
       const plan = claimJob(record, domain, agents.living(), tunables.maxRecordsPerUpdate, context.env());
       const told = new Set(plan.reducers.map(({ agent }) => agentChannel(agent)));
@@ -197,7 +207,12 @@ export async function startDomain(options: DomainOptions): Promise<OperatedDomai
         ],
       });
       const etag = results?.[0]?.etag;
-      if (results === null || etag === undefined) return null;
+      if (results === null || etag === undefined) {
+        // Another took it, or its user wrote it meanwhile and it is still to be had.
+        subscriptions.get('jobsCreated')?.wake();
+        return null;
+      }
+      moreInputs = (results[1]?.count ?? 0) >= tunables.maxRecordsPerUpdate;
       const job = newJob(asStored(record, plan.value, etag), clock.nowMs());
       for (const { phase, reducer, ...placed } of plan.reducers) {
         const state = job.phases[phase];
@@ -209,7 +224,9 @@ export async function startDomain(options: DomainOptions): Promise<OperatedDomai
       log.info({ jobId: job.jobId }, 'job is claimed');
       return job;
     });
-    if (claimed !== null) begin(claimed);
+    if (claimed === null) return;
+    begin(claimed);
+    if (moreInputs) follow('stamping inputs', stampLate(claimed));
   };
 
   const placeMissing = async (job: Job): Promise<void> => {
@@ -269,9 +286,31 @@ export async function startDomain(options: DomainOptions): Promise<OperatedDomai
     context.changed(job);
   };
 
+  /**
+   * What is in hand may write records that bear no mark: then all is marked once more when it is through, which `look`
+   * sees to.
+   */
   const cancel = async (job: Job): Promise<void> => {
     const time = job.cancelled;
-    if (time === null || job.cancelMarked || job.finished) return;
+    if (time === null || job.cancelMarked || job.cancelling || job.finished) return;
+    job.cancelling = true;
+    try {
+      for (let isQuiet = false; !isQuiet; ) {
+        isQuiet = job.inHand === 0;
+        if (!(await markCancelled(job, time)) || (!isQuiet && job.inHand > 0)) return;
+      }
+    } finally {
+      job.cancelling = false;
+    }
+    job.cancelMarked = true;
+    job.doubted = true; // hints counted what a cancelled job does not wait for
+    context.wake('doneTasks');
+    touch(job, clock.nowMs());
+    lookNow(job);
+  };
+
+  /** @returns whether it could be written. */
+  const markCancelled = async (job: Job, time: string): Promise<boolean> => {
     const limit = tunables.maxRecordsPerCancel;
     const notify = agents
       .living()
@@ -279,13 +318,10 @@ export async function startDomain(options: DomainOptions): Promise<OperatedDomai
       .map(({ instance }): readonly [string, readonly BucketName[]] => [agentChannel(instance), ['task', 'taskinput']]);
     for (let more = true; more; ) {
       const results = await context.write(cancelRecords(job.jobId, time, limit), { notify });
-      if (results === null) return;
+      if (results === null) return false;
       more = results.some(({ count = 0 }) => count >= limit);
     }
-    job.cancelMarked = true;
-    context.wake('doneTasks');
-    touch(job, clock.nowMs());
-    lookNow(job);
+    return true;
   };
 
   const onCancelled = async (record: Stored<JobRecord>): Promise<void> => {
@@ -329,6 +365,21 @@ export async function startDomain(options: DomainOptions): Promise<OperatedDomai
       const job = live ? ofLive(task.value.jobId) : jobs.get(task.value.jobId);
       if (job !== undefined) await handle(task, job);
     };
+  /** While such a record is in hand, hints lag behind the store: nothing of the job is counted. */
+  const counted = (
+    handle: (task: Stored<TaskRecord>, job: Job) => Promise<void>,
+  ): ((task: Stored<TaskRecord>, job: Job) => Promise<void>) => {
+    return (task, job) => inHand(job, () => handle(task, job));
+  };
+  const inHand = async (job: Job, work: () => Promise<void>): Promise<void> => {
+    job.inHand++;
+    try {
+      await work();
+    } finally {
+      job.inHand--;
+      context.changed(job);
+    }
+  };
 
   const handlers: { readonly [Name in DomainQuery]: (record: never) => Promise<void> } = {
     jobsOwned: async (record: Stored<JobRecord>) => {
@@ -336,6 +387,10 @@ export async function startDomain(options: DomainOptions): Promise<OperatedDomai
     },
     jobsCancelled: onCancelled,
     jobsEndInput: endInput,
+    lateInputs: async (record: Stored<JobInputRecord>) => {
+      const job = ofLive(record.value.jobId);
+      if (job !== undefined) await stampLate(job);
+    },
     jobInputs: async (record: Stored<JobInputRecord>) => {
       const job = ofLive(record.value.jobId);
       if (job === undefined) return;
@@ -347,11 +402,14 @@ export async function startDomain(options: DomainOptions): Promise<OperatedDomai
       const job = ofLive(record.value.jobId);
       if (job !== undefined) await pipeline.dispatch(taskOutputOrigin(record), job);
     },
-    doneTasks: onTask((task, job) => commitDone(task, job, context), false),
-    markOutputs: onTask((task, job) => markOutputsOf(task, job, context, remove)),
-    markCleanup: onTask((task, job) => markInputsOf(task, job, context)),
-    markRetry: onTask((task, job) => pointInputsOfFailed(task, job, context)),
-    retryTasks: onTask((task, job) => retryTask(task, job, context, pipeline)),
+    doneTasks: onTask(
+      counted((task, job) => commitDone(task, job, context)),
+      false,
+    ),
+    markOutputs: onTask(counted((task, job) => markOutputsOf(task, job, context, remove))),
+    markCleanup: onTask(counted((task, job) => markInputsOf(task, job, context))),
+    markRetry: onTask(counted((task, job) => pointInputsOfFailed(task, job, context))),
+    retryTasks: onTask(counted((task, job) => retryTask(task, job, context, pipeline))),
     removeInput: onTask((task, job) => removeInput(task, job, context, remove), false),
     removeTaskInput: async (record: Stored<TaskInputRecord>) => {
       const job = jobs.get(record.value.jobId);
@@ -359,7 +417,7 @@ export async function startDomain(options: DomainOptions): Promise<OperatedDomai
     },
     moveTaskInputs: async (record: Stored<TaskInputRecord>) => {
       const job = ofLive(record.value.jobId);
-      if (job !== undefined) await moveInput(record, job, context);
+      if (job !== undefined) await inHand(job, () => moveInput(record, job, context));
     },
   };
 
@@ -368,7 +426,7 @@ export async function startDomain(options: DomainOptions): Promise<OperatedDomai
     const query: Query<never> = {
       name: row.name,
       bucket: row.bucket,
-      filter: () => withoutBlocked(row, domain, jobs.all()),
+      filter: () => filterNow(row, domain, jobs.all()),
       channels: row.channels.map((channel) => channels[channel]),
       everyMs: typeof row.everyMs === 'number' ? row.everyMs : tunables[row.everyMs],
       unprovenEveryMs: row.bucket === 'job' && row.channels.length === 0 ? 10_000 : tunables.timePoll,
@@ -389,8 +447,24 @@ export async function startDomain(options: DomainOptions): Promise<OperatedDomai
   };
 
   const stampLate = async (job: Job): Promise<void> => {
-    const results = await context.write([stampInputs(job.jobId, domain, tunables.maxRecordsPerUpdate)]);
-    if ((results?.[0]?.count ?? 0) > 0) context.wake('jobInputs');
+    const limit = tunables.maxRecordsPerUpdate;
+    const under = stamping.get(job);
+    if (under !== undefined) {
+      under.again = true;
+      return;
+    }
+    const state = { again: false };
+    stamping.set(job, state);
+    try {
+      for (let more = true; more; ) {
+        state.again = false;
+        const count = (await context.write([stampInputs(job.jobId, domain, limit)]))?.[0]?.count ?? 0;
+        if (count > 0) context.wake('jobInputs');
+        more = !stopped && (count >= limit || state.again);
+      }
+    } finally {
+      stamping.delete(job);
+    }
   };
 
   let lastStampMs = clock.nowMs();
@@ -413,6 +487,7 @@ export async function startDomain(options: DomainOptions): Promise<OperatedDomai
       if (stamps && expectsInput) follow('stamping inputs', stampLate(job));
       if (nowMs - job.changedAtMs >= tunables.timeJobStill) {
         touch(job, nowMs);
+        if (job.blockedBy !== null) follow('counting a window', recountWindow(job, context));
         follow('placing reducers', placeMissing(job));
         if (job.cancelled !== null && !job.cancelMarked) follow('cancelling', cancel(job));
         if (job.inputEnded || job.cancelled !== null) lookNow(job);
@@ -458,10 +533,15 @@ function isLost(error: Error): boolean {
   return VError.hasCauseWithName(error, 'EtagConflictError') || VError.hasCauseWithName(error, 'FenceLostError');
 }
 
-/** Origins of jobs whose window is full are not even read. */
-function withoutBlocked(row: QueryRow, domain: string, jobs: readonly Job[]): string {
+/** Of inputs without a domain, those of our jobs; origins of jobs whose window is full are not even read. */
+function filterNow(row: QueryRow, domain: string, jobs: readonly Job[]): string {
   const filter = row.filter(domain);
-  if (!['job inputs', 'taskoutputs', 'tasks needing retry'].includes(row.name)) return filter;
+  if (row === domainQueries.lateInputs) {
+    const open = jobs.filter(({ inputEnded, cancelled }) => !inputEnded && cancelled === null).slice(-namedJobs);
+    return and(filter, open.length === 0 ? eq('jobId', 'none') : or(...open.map(({ jobId }) => eq('jobId', jobId))));
+  }
+  if (row !== domainQueries.jobInputs && row !== domainQueries.taskOutputs && row !== domainQueries.retryTasks)
+    return filter;
   const blocked = jobs.filter(({ blockedBy }) => blockedBy !== null).slice(0, namedJobs);
   return blocked.length === 0 ? filter : and(filter, ...blocked.map(({ jobId }) => not(eq('jobId', jobId))));
 }

@@ -50,6 +50,7 @@ export const domainQueries = {
   jobsOwned:      { name: 'jobs owned',                              bucket: 'job',        everyMs: 30_000, channels: [],         filter: worker() },
   jobsCancelled:  { name: 'jobs cancelled',                          bucket: 'job',        everyMs: 10_000, channels: ['domain'], filter: worker(present('timeCancelled')) },
   jobsEndInput:   { name: 'jobs endinput',                           bucket: 'job',        everyMs: 10_000, channels: ['domain'], filter: worker(present('timeInputDone'), absent('timeInputDoneRead')) },
+  lateInputs:     { name: 'job inputs without a domain',             bucket: 'jobinput',   everyMs: 10_000, channels: ['jobs'],   filter: anyDomain(absent('domain')) },
   jobInputs:      { name: 'job inputs',                              bucket: 'jobinput',   everyMs: 10_000, channels: ['domain'], filter: domain(absent('timePropagated'), absent('timeJobCancelled')) },
   doneTasks:      { name: 'done tasks',                              bucket: 'task',       everyMs: 10_000, channels: ['domain'], filter: domain(eq('state', 'done'), absent('timeCommitted'), present('timeDispatchDone')) },
   markOutputs:    { name: 'tasks needing outputs marked',            bucket: 'task',       everyMs: 10_000, channels: [],         filter: domain(present('timeCommitted'), absent('timeCancelled'), present('timeOutputsMarkStart'), absent('timeOutputsMarkDone')) },
@@ -62,5 +63,4 @@ export const domainQueries = {
   taskOutputs:    { name: 'taskoutputs',                             bucket: 'taskoutput', everyMs: 10_000, channels: [],         filter: domain(present('timeCommitted'), eq('intermediate', 'true'), absent('timeJobCancelled'), absent('timePropagated')) },
 } as const satisfies Record<string, QueryRow>;
 
-export type GlobalQuery = keyof typeof globalQueries;
 export type DomainQuery = keyof typeof domainQueries;

@@ -53,6 +53,8 @@ export class TaskFailure extends Error {
   constructor(
     readonly code: string,
     message: string,
+    /** What it had made by then. */
+    readonly outputs: readonly string[] = [],
   ) {
     super(message);
   }
@@ -64,7 +66,12 @@ export interface World {
   readonly removed: string[];
   /** By name, `/wilma/…`. */
   readonly contents: Map<string, string>;
-  startSupervisor(instance: string, tunables?: Partial<SupervisorConfig['tunables']>): Promise<RunningSupervisor>;
+  /** @param through what lies between it and the store. */
+  startSupervisor(
+    instance: string,
+    tunables?: Partial<SupervisorConfig['tunables']>,
+    through?: (client: MorayClient) => MorayClient,
+  ): Promise<RunningSupervisor>;
   startAgent(id: string, command: (phase: number) => Command): Promise<FakeAgent>;
   putObject(name: string, content: string): Promise<void>;
   submit(phases: readonly Phase[], inputs: readonly string[], endInput?: boolean): Promise<string>;
@@ -125,7 +132,7 @@ export async function startWorld(t: Test): Promise<World> {
     bus,
     removed,
     contents,
-    async startSupervisor(instance, tunables = {}) {
+    async startSupervisor(instance, tunables = {}, through = (client) => client) {
       const config = supervisorConfig({
         instanceUuid: instance,
         port: 0,
@@ -135,7 +142,7 @@ export async function startWorld(t: Test): Promise<World> {
         tunables,
       });
       const own = await connectMoray({ url: moray.url, log });
-      const ownBus = createBus({ ...options, moray: own, instance });
+      const ownBus = createBus({ ...options, moray: through(own), instance });
       const accounts = {
         async user(login: string) {
           if (login === 'wilma') return account;
@@ -196,7 +203,7 @@ export async function startWorld(t: Test): Promise<World> {
         creator: owner,
         objectId,
         contentLength: content.length,
-        sharks: content.length === 0 ? [] : storage,
+        sharks: content.length === 0 ? [] : storage, // of the agents started before
       });
     },
     async submit(phases, inputs, endInput = true) {
@@ -222,6 +229,7 @@ export async function startWorld(t: Test): Promise<World> {
             key: randomUUID(),
             value: { jobId, input, timeCreated: isoTime(Date.now()) },
           })),
+          { notify: [[jobsChannel, ['jobinput']]] },
         );
       if (endInput) await world.change(jobId, { timeInputDone: isoTime(Date.now()) });
       return jobId;
@@ -295,9 +303,16 @@ async function startFakeAgent(world: World, id: string, command: (phase: number)
     bus.batch([{ op: 'put', bucket: 'health', key: id, value: { component: 'agent', instance: id, generation } }], {
       notify: [['marlin.domains', ['health']]],
     });
-  const write = async (operations: Parameters<Bus['batch']>[0], domain: string) => {
+  const write = async (
+    operations: Parameters<Bus['batch']>[0],
+    domain: string,
+    merge?: NonNullable<Parameters<Bus['batch']>[1]>['merge'],
+  ) => {
     try {
-      const [result] = await bus.batch(operations, { notify: [[domainChannel(domain), ['task', 'taskoutput']]] });
+      const [result] = await bus.batch(operations, {
+        notify: [[domainChannel(domain), ['task', 'taskoutput']]],
+        ...(merge === undefined ? {} : { merge }),
+      });
       return result?.etag ?? null;
     } catch (error) {
       if (VError.hasCauseWithName(error as Error, 'EtagConflictError')) return null;
@@ -306,6 +321,12 @@ async function startFakeAgent(world: World, id: string, command: (phase: number)
   };
   const put = (task: Stored<TaskRecord>, change: Partial<TaskRecord>) =>
     ({ op: 'put', bucket: 'task', key: task.key, etag: task.etag, value: { ...task.value, ...change } }) as const;
+
+  /** What happened to the task meanwhile stays, unless it was taken from this life of the agent. */
+  const over = (change: Partial<TaskRecord>) => (_mine: unknown, stored: Stored<object>) => {
+    const task = stored.value as TaskRecord;
+    return task.state === 'accepted' && task.agentGeneration === generation ? { ...task, ...change } : null;
+  };
 
   const accept = async (task: Stored<TaskRecord>) => {
     const mine = life;
@@ -332,10 +353,7 @@ async function startFakeAgent(world: World, id: string, command: (phase: number)
     const { value } = task;
     const now = isoTime(Date.now());
     const base = { jobId: value.jobId, domain: value.domain, phaseNum: value.phaseNum };
-    try {
-      const texts = inputs.map((name) => contents.get(name) ?? `missing: ${name}`);
-      const results = command(value.phaseNum)(texts, value);
-      if (mine !== life || !alive) return;
+    const emit = async (results: readonly string[]) => {
       const job = await bus.get<JobRecord>('job', value.jobId);
       const last = (job?.value.phases.length ?? 1) - 1;
       const outputs = [];
@@ -357,9 +375,16 @@ async function startFakeAgent(world: World, id: string, command: (phase: number)
           },
         } as const);
       }
+      return outputs;
+    };
+    try {
+      const texts = inputs.map((name) => contents.get(name) ?? `missing: ${name}`);
+      const results = command(value.phaseNum)(texts, value);
+      if (mine !== life || !alive) return;
+      const outputs = await emit(results);
       if (mine !== life || !alive) return;
       const done = { state: 'done', result: 'ok', nOutputs: outputs.length, timeDone: now } as const;
-      await write([put(task, done), ...outputs], value.domain);
+      await write([put(task, done), ...outputs], value.domain, over(done));
     } catch (error) {
       if (!(error instanceof TaskFailure)) throw error;
       const errorId = randomUUID();
@@ -373,7 +398,11 @@ async function startFakeAgent(world: World, id: string, command: (phase: number)
         p0input: value.p0input,
       };
       const done = { state: 'done', result: 'fail', nOutputs: 0, timeDone: now, errorCode: error.code } as const;
-      await write([put(task, done), { op: 'put', bucket: 'error', key: errorId, value: record }], value.domain);
+      await write(
+        [put(task, done), { op: 'put', bucket: 'error', key: errorId, value: record }],
+        value.domain,
+        over(done),
+      );
     }
   };
 
@@ -425,10 +454,8 @@ async function startFakeAgent(world: World, id: string, command: (phase: number)
       if (entry === undefined || !alive) return;
       if (task.value.timeCancelled === undefined) return finishReduce(task.key);
       reducing.delete(task.key);
-      await write(
-        [put(task, { state: 'done', result: 'fail', nOutputs: 0, errorCode: 'JobCancelledError' })],
-        task.value.domain,
-      );
+      const done = { state: 'done', result: 'fail', nOutputs: 0, errorCode: 'JobCancelledError' } as const;
+      await write([put(task, done)], task.value.domain, over(done));
     },
   });
   const timer = setInterval(() => {

@@ -1,6 +1,7 @@
 /**
  * One look at whether a job can go on: counts what progress.ts asks for, and tells reducers, cleans up or ends the job.
- * Only one look at a time; what happens meanwhile (job.version) makes its counts void and it is repeated.
+ * Only one look at a time; what happens meanwhile (job.version) makes its counts void, they are not even kept as hints,
+ * and it is repeated.
  */
 
 import { agentChannel, jobChannel } from '../../bus/channels.js';
@@ -25,21 +26,26 @@ export type Look = 'waits' | 'changed meanwhile' | 'done' | 'lost';
 export async function advance(job: Job, context: DomainContext, remove: RemoveObject): Promise<Look> {
   const { version } = job;
   const stood = () => job.version === version && job.inHand === 0;
-  if (job.cancelled !== null) return endCancelled(job, context, remove, stood); // first renews stale hints
   if (!stood()) return 'changed meanwhile';
+  if (job.cancelled !== null) return endCancelled(job, context, remove, stood);
   if (!job.inputEnded) return 'waits';
-  job.inputsLeft = await ask(unreadInputs(job.jobId), context);
-  if (job.inputsLeft > 0) return 'waits';
+  const inputsLeft = await ask(unreadInputs(job.jobId), context);
+  if (!stood()) return 'changed meanwhile';
+  job.inputsLeft = inputsLeft;
+  if (inputsLeft > 0) return 'waits';
   for (const [index, phase] of job.phases.entries()) {
-    phase.open = await sum(unfinishedIn(job, index), context);
+    const open = await sum(unfinishedIn(job, index), context);
     if (!stood()) return 'changed meanwhile';
+    phase.open = open;
     if (phase.open === 0) continue;
     if (!phase.isReduce || (await sum(inputsOnTheMove(job, index), context)) > 0) return 'waits';
     if (!stood()) return 'changed meanwhile';
     return (await tellReducers(job, index, context)) ? 'waits' : 'lost';
   }
-  job.removals = await sum(pendingRemovals(job), context);
-  if (job.removals > 0) {
+  const removals = await sum(pendingRemovals(job), context);
+  if (!stood()) return 'changed meanwhile';
+  job.removals = removals;
+  if (removals > 0) {
     context.wake('removeInput', 'removeTaskInput');
     return 'waits';
   }
@@ -53,7 +59,11 @@ async function tellReducers(job: Job, phase: number, context: DomainContext): Pr
   const state = job.phases[phase];
   const current = and(eq('jobId', job.jobId), eq('phaseNum', phase), present('rIdx'), absent('timeRetried'));
   const waiting: Stored<TaskRecord>[] = [];
-  for await (const task of context.bus.find<TaskRecord>('task', current)) if (awaitsEnd(task.value)) waiting.push(task);
+  let mayRunAgain = false;
+  for await (const task of context.bus.find<TaskRecord>('task', current)) {
+    if (awaitsEnd(task.value)) waiting.push(task);
+    else if (task.value.timeInputDone === undefined && task.value.timeCommitted === undefined) mayRunAgain = true;
+  }
   const complete =
     state?.reducers.every((reducer) => reducer !== undefined) === true || state?.reducersRefused === true;
   if (waiting.length > 0) {
@@ -70,7 +80,7 @@ async function tellReducers(job: Job, phase: number, context: DomainContext): Pr
       mergeEnd(mine.value as TaskRecord, stored.value as TaskRecord);
     if ((await context.write(puts, { notify, merge })) === null) return false;
   }
-  if (state !== undefined) state.told = complete;
+  if (state !== undefined) state.told = complete && !mayRunAgain;
   return true;
 }
 
@@ -81,7 +91,11 @@ async function endCancelled(
   stood: () => boolean,
 ): Promise<Look> {
   if (!job.cancelMarked) return 'waits';
-  for (const [index, phase] of job.phases.entries()) phase.open = await sum(unfinishedIn(job, index), context);
+  for (const [index, phase] of job.phases.entries()) {
+    const open = await sum(unfinishedIn(job, index), context);
+    if (!stood()) return 'changed meanwhile';
+    phase.open = open;
+  }
   if (job.phases.some(({ open }) => open > 0)) return 'waits';
   if (!job.cleanedUp) {
     await removeIntermediate(job, context, remove);

@@ -7,9 +7,13 @@ const stamps = [
   ['jobinput', 'timeJobCancelled'],
   ['taskoutput', 'timeJobCancelled'],
   ['taskinput', 'timeJobCancelled'],
+  ['task', 'timeDispatchDone'],
 ] as const;
 
-/** One lap; another is needed while one of the updates changes `limit` records. */
+/**
+ * One lap; another is needed while one of the updates changes `limit` records. The last makes attempts of reducers fit to
+ * be committed, to which nobody will move the inputs of the failed ones any more.
+ */
 export function cancelRecords(jobId: string, time: string, limit: number): Operation[] {
   return stamps.map(([bucket, field]) => ({
     op: 'update',

@@ -53,6 +53,8 @@ export interface Job {
   inputEnded: boolean;
   /** Time of cancellation. */
   cancelled: string | null;
+  /** Records are being marked with the cancellation. */
+  cancelling: boolean;
   /** All records bear the cancellation. */
   cancelMarked: boolean;
   /** Intermediate objects of the cancelled job are gone. */
@@ -61,7 +63,10 @@ export interface Job {
   readonly writesTo: Map<string, number>;
   /** Removals asked for and not done. Hint. */
   removals: number;
+  /** Records whose handlers will change hints. */
   inHand: number;
+  /** Hints may be wrong: the store is asked as soon as nothing is in hand. */
+  doubted: boolean;
   version: number;
   /** When something last happened. */
   changedAtMs: number;
@@ -94,11 +99,13 @@ export function newJob(stored: Stored<JobRecord>, nowMs: number): Job {
     inputsLeft: 0,
     inputEnded: timeInputDoneRead !== undefined,
     cancelled: timeCancelled ?? null,
+    cancelling: false,
     cancelMarked: false,
     cleanedUp: false,
     writesTo: new Map(),
     removals: 0,
     inHand: 0,
+    doubted: false,
     version: 0,
     changedAtMs: nowMs,
     lastInputMs: nowMs,

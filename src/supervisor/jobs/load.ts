@@ -90,12 +90,20 @@ async function recountHints(job: Job, context: DomainContext): Promise<void> {
   job.removals = await removals;
   await Promise.all(phases);
   const open = job.phases.reduce((total, phase) => total + phase.open, 0);
-  if (open < context.tunables.maxTasksPerAgent) return; // no window can be full
+  if (open >= context.tunables.maxTasksPerAgent) await recountWindow(job, context); // else none can be full
+}
+
+/** Unfinished tasks at each agent; what waited for room is looked at again. */
+export async function recountWindow(job: Job, context: DomainContext): Promise<void> {
+  const { jobId } = job;
+  job.unfinished.clear();
+  job.blockedBy = null;
   for (const { instance } of context.agents.living()) {
     const here = and(eq('jobId', jobId), eq('mantaComputeId', instance), absent('timeCommitted'));
     const count = await context.bus.count('task', here);
     if (count > 0) job.unfinished.set(instance, count);
   }
+  context.wake('jobInputs', 'taskOutputs', 'retryTasks');
 }
 
 export function ask({ bucket, filter }: Count, context: DomainContext): Promise<number> {

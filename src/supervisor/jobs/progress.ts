@@ -83,7 +83,8 @@ export function statCounts(job: Job): Readonly<Record<Exclude<keyof Stats, 'nAss
 /** Whether the hints allow that something can end: only then is the store asked. */
 export function mayAdvance(job: Job): boolean {
   if (job.finished || job.dropped || job.inHand > 0) return false;
-  if (job.cancelled !== null) return job.cancelMarked && job.phases.every(({ open }) => open === 0);
+  if (job.cancelled !== null) return job.cancelMarked && (job.doubted || job.phases.every(({ open }) => open === 0));
+  if (job.doubted) return job.inputEnded;
   if (!job.inputEnded || job.inputsLeft > 0) return false;
   for (const { isReduce, told, open } of job.phases) {
     if (isReduce && !told) return true;

@@ -6,7 +6,7 @@ import type { DomainContext } from '../domain-context.js';
 import { adjustCount, adjustOpen, type Job, touch } from '../jobs/job.js';
 import { type Dispatch, decideDispatch, type Origin } from './decide.js';
 import type { Finder } from './find.js';
-import { hasRoom } from './window.js';
+import { hasRoom, unblock } from './window.js';
 
 export interface Pipeline {
   /** Resolves when the origin is through, or was let go: then it comes again. */
@@ -58,7 +58,11 @@ export function createPipeline(
       if (dispatch.to === 'taskinput') adjustCount(job.writesTo, dispatch.taskId, -1);
       if (results === null) undo();
     }
-    if (results === null) return;
+    if (results === null) {
+      unblock(job, context);
+      context.wake(queryOf[origin.kind]); // it may have been the record of a moment ago
+      return;
+    }
     passedOn(origin, dispatch, job);
     if (dispatch.to === 'task') agentUsed(dispatch.agent, dispatch.generation);
     if (dispatch.to === 'taskinput' && dispatch.read) context.wake('removeTaskInput');
@@ -96,6 +100,8 @@ export function createPipeline(
     },
   };
 }
+
+const queryOf = { jobinput: 'jobInputs', taskoutput: 'taskOutputs', task: 'retryTasks' } as const;
 
 function isReducePhase(job: Job, phase: number): boolean {
   return job.phases[phase]?.isReduce === true;

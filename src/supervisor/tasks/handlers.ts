@@ -11,7 +11,7 @@ import type { DomainContext } from '../domain-context.js';
 import { adjustCount, adjustOpen, type Job, lastPhase } from '../jobs/job.js';
 import { retryOrigin } from '../pipeline/decide.js';
 import type { Pipeline } from '../pipeline/pipeline.js';
-import { isUnblocked } from '../pipeline/window.js';
+import { unblock } from '../pipeline/window.js';
 import { commitTask } from './commit.js';
 import { countOutputs, type RemoveObject } from './mark.js';
 import { copyInput, retryReduce } from './reduce-retry.js';
@@ -41,10 +41,7 @@ export async function commitDone(task: Stored<TaskRecord>, job: Job, context: Do
   if (commit.outcome === 'retried') job.stats.nRetries++;
   if (commit.outcome === 'failed') job.stats.nErrors++;
   adjustCount(job.unfinished, value.mantaComputeId, -1);
-  if (isUnblocked(job, tunables.maxTasksPerAgent)) {
-    job.blockedBy = null;
-    context.wake('jobInputs', 'taskOutputs', 'retryTasks');
-  }
+  unblock(job, context);
   if (commit.outputsUpdate !== null) countOutputs(job, value.phaseNum, results[commit.outputsUpdate]?.count ?? 0);
   if (commit.outputsUpdate !== null && value.phaseNum < lastPhase(job)) context.wake('taskOutputs');
   if (commit.inputsUpdate !== null) {
@@ -90,7 +87,10 @@ export async function retryTask(
   if (phase === undefined || agent === undefined || generation === undefined) return; // comes again: somebody may live then
   const retry = retryReduce(task, { agent, generation }, context.env());
   const notify: (readonly [string, readonly BucketName[]])[] = [[agentChannel(agent), ['task']]];
-  if ((await context.write(retry.operations, { notify })) === null) return;
+  if ((await context.write(retry.operations, { notify })) === null) {
+    context.wake('retryTasks');
+    return;
+  }
   if (value.rIdx !== undefined)
     phase.reducers[value.rIdx] = { taskId: retry.taskId, agent, generation, finished: false };
   if (value.timeInputDone === undefined) phase.told = false;

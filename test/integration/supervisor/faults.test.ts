@@ -47,7 +47,6 @@ t.test('tasks of a lost agent run elsewhere, and the user sees no error', async 
 
 t.test('an agent that restarts again and again loses no attempt of what it had not begun', async (t) => {
   const world = await startWorld(t);
-  const names = await putLetters(world);
   let restarts = 0;
   let done = 0;
   const agent = await world.startAgent('cn1', () => (inputs, task) => {
@@ -59,6 +58,7 @@ t.test('an agent that restarts again and again loses no attempt of what it had n
     }
     return work(inputs, task);
   });
+  const names = await putLetters(world);
   await world.startSupervisor('sup-1', quick);
   const job = await world.done(await world.submit([map, reduce(2)], names));
   const words = (await world.outputs(job)).join(' ').trim().split(/\s+/).sort().join('');
