@@ -1,5 +1,6 @@
 # `make` brings a fresh clone to runnable commands in build/bin. README explains the rest.
 SHELL := /bin/bash
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 NODE_OK := $(shell node -e 'process.stdout.write(Number(process.versions.node.split(".")[0]) >= 20 ? "yes" : "no")' 2>/dev/null)
 
 .PHONY: all check test demo bench clean prepush
@@ -12,12 +13,13 @@ ifneq ($(NODE_OK),yes)
 	$(error Marlin needs Node.js 20 or newer: install it, then run make again)
 endif
 	tools/build/prerequisites.sh
-	npm ci --no-audit --no-fund
+	@echo 'Installing packages and compiling the native ones (SQLite): this takes some minutes'
+	JOBS=max npm ci --no-audit --no-fund
 	touch $@
 
 SOURCES := $(shell find src test tools -name '*.ts' 2>/dev/null)
 build/.compiled: node_modules/.installed tsconfig.json $(SOURCES)
-	npx tsc
+	tsc
 	touch $@
 
 # What a zone sees as /opt/marlin: node, the lackey and the tools for user commands.
@@ -29,10 +31,10 @@ build/bin/marlin: tools/build/commands.sh build/.compiled
 	tools/build/commands.sh build/bin
 
 check: node_modules/.installed
-	npx tsc --noEmit
-	npx biome check --error-on-warnings .
-	npx depcruise src
-	npx knip
+	tsc --noEmit
+	biome check --error-on-warnings .
+	depcruise src
+	knip
 
 test: all
 	tools/build/test.sh

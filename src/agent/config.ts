@@ -99,4 +99,3 @@ export const configSchema = {
 } as const;
 
 export type AgentConfig = Readonly<FromSchema<typeof configSchema>>;
-export type AgentTunables = AgentConfig['tunables'];

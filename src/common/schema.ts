@@ -1,5 +1,5 @@
 /** One Ajv for the whole process: schemas are the types (json-schema-to-ts) and the checks. */
-import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
+import { Ajv, type ErrorObject } from 'ajv';
 
 /** Checks only: a record is never changed by looking at it. */
 export const recordAjv = new Ajv({
@@ -19,4 +19,4 @@ export const configAjv = new Ajv({
   verbose: true,
 });
 
-export type { ErrorObject, ValidateFunction };
+export type { ErrorObject };

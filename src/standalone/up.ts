@@ -113,6 +113,7 @@ async function startStage(
         name,
         command: [
           process.execPath,
+          '--no-deprecation', // the HTTP libraries warn about themselves (DEP0111) at each start
           path.join(buildDirectory, 'src', 'standalone', 'main.js'),
           name,
           layout.config(name),
