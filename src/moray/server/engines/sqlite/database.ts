@@ -86,9 +86,16 @@ export function openWriter({ file, synchronous }: WriterOptions): Writer {
   }
 }
 
-/** SQLite keeps the same log file as long as the database is open. @returns its descriptor. */
+/**
+ * SQLite keeps the same log file as long as the database is open. Its name must reach the disk as well: it is new at
+ * most starts, and a log that nobody finds is lost with all that is in it. @returns its descriptor.
+ */
 function openLog(file: string): number {
-  return fs.openSync(`${file}-wal`, 'a'); // made by us when the first transaction is yet to come
+  const log = fs.openSync(`${file}-wal`, 'a'); // made by us when the first transaction is yet to come
+  const directory = fs.openSync(path.dirname(file), 'r');
+  fs.fsyncSync(directory);
+  fs.closeSync(directory);
+  return log;
 }
 
 export function openReader(file: string): Connection {
