@@ -80,21 +80,31 @@ function fromFile(login: string, publicKeyFile: string): Identity {
   return { login, publicKey, keyId, keyFile, ownKey: false };
 }
 
+/** Ends the agent when our end of its standard input is closed: also when we are killed, for it holds a key. */
+const keeperScript =
+  'ssh-agent -D -a "$1" & read -r _; kill $!; wait; rm -f -- "$1"; [ -z "$2" ] || rmdir -- "$2"; exit 0';
+
+export interface AgentSocket {
+  readonly socket: string;
+  /** To be removed with the socket. */
+  readonly directory?: string;
+}
+
 /** Starts an ssh-agent that holds the key which `up` made. @returns its stop. */
-export async function holdKey(layout: Layout, socket: string): Promise<() => Promise<void>> {
+export async function holdKey(layout: Layout, { socket, directory }: AgentSocket): Promise<() => Promise<void>> {
   fs.rmSync(socket, { force: true });
-  const agent: ChildProcess = spawn('ssh-agent', ['-D', '-a', socket], {
-    stdio: ['ignore', 'pipe', 'ignore'],
+  const keeper: ChildProcess = spawn('bash', ['-c', keeperScript, 'keeper', socket, directory ?? ''], {
+    stdio: ['pipe', 'pipe', 'ignore'],
     detached: true,
   });
-  if (agent.stdout !== null) await once(agent.stdout, 'data'); // it prints its environment once it listens
+  const ended = once(keeper, 'exit');
+  if (keeper.stdout !== null) await once(keeper.stdout, 'data'); // it prints its environment once it listens
   execFileSync('ssh-add', ['-q', layout.keyFile], {
     env: { ...process.env, SSH_AUTH_SOCK: socket },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   return async () => {
-    const ended = once(agent, 'exit');
-    if (agent.exitCode === null && agent.kill('SIGTERM')) await ended;
-    fs.rmSync(socket, { force: true });
+    keeper.stdin?.end();
+    await ended;
   };
 }

@@ -10,7 +10,7 @@ import { createLogger, type Logger } from '../common/logging.js';
 import { loadBox } from './box.js';
 import { type Child, startChild } from './children.js';
 import { type Addresses, addressesOf, type BoxOptions, buildDirectory, writeConfigs } from './configs.js';
-import { chooseIdentity, holdKey, type Identity } from './identity.js';
+import { type AgentSocket, chooseIdentity, holdKey, type Identity } from './identity.js';
 import { type Layout, layoutOf, makeDirectories, type ServiceName, writeWhole } from './layout.js';
 import { lockBox } from './lock.js';
 import { choosePorts } from './ports.js';
@@ -76,8 +76,9 @@ async function startLocked(layout: Layout, options: UpOptions, stops: (() => Pro
 
   let sshAuthSock: string | undefined;
   if (identity.ownKey) {
-    sshAuthSock = socketFor(layout);
-    stops.unshift(await holdKey(layout, sshAuthSock));
+    const place = socketFor(layout);
+    sshAuthSock = place.socket;
+    stops.unshift(await holdKey(layout, place));
   }
   const children = new Map<ServiceName, Child>();
   let complete = false;
@@ -138,9 +139,10 @@ function childEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !dropped.test(name)));
 }
 
-function socketFor(layout: Layout): string {
-  if (Buffer.byteLength(layout.agentSocket) <= longestSocketPath) return layout.agentSocket;
-  return path.join(fs.mkdtempSync('/tmp/marlin-agent-'), 'sock');
+function socketFor(layout: Layout): AgentSocket {
+  if (Buffer.byteLength(layout.agentSocket) <= longestSocketPath) return { socket: layout.agentSocket };
+  const directory = fs.mkdtempSync('/tmp/marlin-agent-');
+  return { socket: path.join(directory, 'sock'), directory };
 }
 
 function describe(

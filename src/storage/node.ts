@@ -176,17 +176,19 @@ function endSilence(request: http.IncomingMessage, response: http.ServerResponse
   });
 }
 
-/** The rest of a refused body is thrown away for a moment, so that the client reads the answer before the end. */
+/**
+ * The rest of a refused body is thrown away for a moment, so that the client reads the answer before the end. Without
+ * "Connection: close": with it, node closes at once, and what the client still sends resets the connection.
+ */
 function refuse(request: http.IncomingMessage, response: http.ServerResponse, error: unknown): void {
   const { socket } = request;
   if (response.headersSent || socket.destroyed) {
     socket.destroy();
     return;
   }
-  if (!request.complete) response.setHeader('Connection', 'close');
   sendError(response, error);
   if (request.complete) return;
   request.on('error', () => {}); // the client may go away as it likes now
   request.resume();
-  setTimeout(() => socket.destroy(), lingerMs).unref();
+  setTimeout(() => request.complete || socket.destroy(), lingerMs).unref();
 }
