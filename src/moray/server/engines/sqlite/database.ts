@@ -23,6 +23,8 @@ const checkpointPages = 8192;
 const journalLimitBytes = 64 * 1024 * 1024;
 const cacheKib = 65_536;
 
+const syncFile = promisify(fs.fdatasync);
+
 export type Parameter = string | number | null;
 
 export interface Statement {
@@ -72,7 +74,7 @@ export function openWriter({ file, synchronous }: WriterOptions): Writer {
     const log = synchronous === 'full' ? openLog(file) : undefined;
     return {
       ...connection,
-      ...(log === undefined ? {} : { makeDurable: () => promisify(fs.fdatasync)(log) }),
+      ...(log === undefined ? {} : { makeDurable: () => syncFile(log) }),
       close() {
         connection.close();
         if (log !== undefined) fs.closeSync(log);
