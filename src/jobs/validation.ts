@@ -34,6 +34,12 @@ const typed =
   (value, path) =>
     typeof value === type ? null : wrongType(value, path, type);
 
+/** The store cannot hold a zero byte in a text that it indexes. */
+const storableText: Rule = (value, path) => {
+  if (typeof value !== 'string') return wrongType(value, path, 'string');
+  return value.includes('\0') ? problem(path, 'must not contain a zero byte') : null;
+};
+
 const nonEmptyText: Rule = (value, path) => {
   if (typeof value !== 'string') return wrongType(value, path, 'string');
   return value.length >= 1 ? null : problem(path, 'must be at least 1 characters long');
@@ -120,7 +126,7 @@ const phase: Rule = (value, path, context) => {
 
 // biome-ignore format: table
 const jobMembers: Members = {
-  name:      { rule: typed('string'), isRequired: true },
+  name:      { rule: storableText, isRequired: true },
   phases:    { rule: listOf(phase, 1), isRequired: true },
   transient: { rule: typed('boolean') },
   options:   { rule: options, isPrivileged: true },

@@ -80,7 +80,7 @@ async function measureLatency(manta: Manta, name: string): Promise<{ p50: number
 }
 
 async function measureThroughput(manta: Manta, names: readonly string[]): Promise<number> {
-  const elapsedMs = await timeJob(manta, names, 50);
+  const elapsedMs = await timeJob(manta, names, 200);
   return Math.round((names.length / elapsedMs) * 1000);
 }
 

@@ -37,6 +37,7 @@ const refused: readonly [definition: unknown, message: string][] = [
   [phase({ foo: 1 }), 'property "phases[0].foo": unsupported property'],
   [job({ options: {} }), 'property "options": unsupported property'],
   [job({ name: 1 }), 'property "name": number value found, but a string is required'],
+  [job({ name: 'a\0b' }), 'property "name": must not contain a zero byte'],
   [job({ transient: 'yes' }), 'property "transient": string value found, but a boolean is required'],
   [null, 'job must not be null'],
   [[], 'job must be an object'],

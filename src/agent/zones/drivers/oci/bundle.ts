@@ -18,7 +18,8 @@ const capabilities = [
 ].map((name) => `CAP_${name}`);
 
 export const idsPerZone = 65_536;
-const maxProcesses = 4096;
+/** Enough for any pipeline; a fork bomb of 4,096 starved the other zones for minutes. */
+const maxProcesses = 1024;
 /** Added to the user's cap for the lackey, which an idle zone charges about 7 MB for. */
 const lackeyMemoryMb = 32;
 
