@@ -13,6 +13,31 @@ export function decodeObjectName(path: string): string {
   return path.split('/').map(decodeURIComponent).join('/');
 }
 
+/** What names the objects of a task: its record, and the login of the job. */
+interface TaskIdentity {
+  readonly login: string;
+  readonly jobId: string;
+  readonly phaseNum: number;
+  readonly taskId: string;
+  readonly isReduce: boolean;
+  readonly input?: string | undefined;
+  /** The job's own input that the task goes back to, when it is known. */
+  readonly p0input?: string | undefined;
+}
+
+/** Names of the objects that are made for a task, unless its command names others. Source: chapter 6, section 1.5. */
+export function taskObjectNames({ login, jobId, phaseNum, taskId, isReduce, input = '', p0input }: TaskIdentity) {
+  const stor = `/${login}/jobs/${jobId}/stor`;
+  const object = isReduce ? 'reduce' : (p0input ?? (input.startsWith(stor) ? input.slice(stor.length) : input));
+  const base = `${stor}/${object}.${phaseNum}.`.replace(/\/{2,}/g, '/');
+  return {
+    taskOutputKey: `${base}${taskId}`,
+    taskErrorKey: `${base}err.${taskId}`,
+    taskOutputBase: base,
+    taskCoreBase: `${stor}/cores/${phaseNum}/`,
+  };
+}
+
 const maxComponentBytes = 255;
 const maxPathBytes = 1024;
 const ellipsis = '_...';

@@ -8,6 +8,7 @@ import { absent, and, eq, present } from '../../moray/client/filter.js';
 import { isTrue } from '../../records/flags.js';
 import type { TaskRecord } from '../../records/task.js';
 import type { TaskOutputRecord } from '../../records/task-output.js';
+import { taskObjectNames } from '../../taskapi/object-names.js';
 import type { DomainContext } from '../domain-context.js';
 import { adjustOpen, type Job, lastPhase } from '../jobs/job.js';
 import { isAnonymousOfPhase } from '../pipeline/names.js';
@@ -60,6 +61,20 @@ async function removeOutputs(task: TaskRecord, job: Job, context: DomainContext,
   const left = and(eq('taskId', task.taskId), absent('timeCommitted'));
   for await (const { value } of context.bus.find<TaskOutputRecord>('taskoutput', left))
     if (isAnonymousOfPhase(value.output, job.jobId, task.phaseNum)) await remove(job, value.output);
+  if (task.timeAbandoned === undefined || task.timeAccepted === undefined) return;
+  // Its agent may have died between storing what the command printed and recording that: the names tell.
+  const { taskId, phaseNum, input, p0input, rIdx } = task;
+  const login = job.stored.value.auth?.login ?? '';
+  const names = taskObjectNames({
+    login,
+    jobId: job.jobId,
+    phaseNum,
+    taskId,
+    isReduce: rIdx !== undefined,
+    input,
+    p0input,
+  });
+  for (const name of [names.taskOutputKey, names.taskErrorKey]) await remove(job, name);
 }
 
 export async function markInputsOf(task: Stored<TaskRecord>, job: Job, context: DomainContext): Promise<void> {

@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { abbreviatePath, decodeObjectName, encodeObjectName } from '../../../src/taskapi/object-names.js';
+import {
+  abbreviatePath,
+  decodeObjectName,
+  encodeObjectName,
+  taskObjectNames,
+} from '../../../src/taskapi/object-names.js';
 
 const d = '12345678901234567890';
 const a = `${d.repeat(12)}123456789012345`; // 255 characters
@@ -46,4 +51,16 @@ t.test('encoding is undone by decoding', async () => {
   fc.assert(fc.property(fc.string({ unit: 'binary' }), (name) => decodeObjectName(encodeObjectName(name)) === name));
   t.equal(encodeObjectName('/U/stor/my dir/M%41RK'), '/U/stor/my%20dir/M%2541RK');
   t.throws(() => decodeObjectName('/U/stor/%zz'), URIError);
+});
+
+t.test('names of a task’s objects go back to the job’s input', async (t) => {
+  const identity = { login: 'bob', jobId: 'J', phaseNum: 0, taskId: 'T', isReduce: false, input: '/bob/stor/obj1' };
+  t.equal(taskObjectNames(identity).taskOutputKey, '/bob/jobs/J/stor/bob/stor/obj1.0.T');
+  t.equal(taskObjectNames(identity).taskErrorKey, '/bob/jobs/J/stor/bob/stor/obj1.0.err.T');
+  const later = { ...identity, phaseNum: 1, input: '/bob/jobs/J/stor/bob/stor/obj1.0.T0' };
+  t.equal(taskObjectNames({ ...later, p0input: '/bob/stor/obj1' }).taskOutputKey, '/bob/jobs/J/stor/bob/stor/obj1.1.T');
+  const afterReduce = { ...later, input: '/bob/jobs/J/stor/reduce.0.T0' };
+  t.equal(taskObjectNames(afterReduce).taskOutputKey, '/bob/jobs/J/stor/reduce.0.T0.1.T');
+  t.equal(taskObjectNames({ ...identity, isReduce: true }).taskOutputBase, '/bob/jobs/J/stor/reduce.0.');
+  t.equal(taskObjectNames(identity).taskCoreBase, '/bob/jobs/J/stor/cores/0/');
 });
