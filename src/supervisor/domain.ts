@@ -22,7 +22,7 @@ import type { Tunables } from './config.js';
 import type { DomainContext } from './domain-context.js';
 import { advance } from './jobs/advance.js';
 import { cancelRecords } from './jobs/cancel.js';
-import { claimJob, placeReducers, stampInputs } from './jobs/claim.js';
+import { claimJob, placeReducers, rememberReducers, stampInputs } from './jobs/claim.js';
 import { type Job, newJob, touch } from './jobs/job.js';
 import { loadJob, loadReducers, recountWindow, writeJob } from './jobs/load.js';
 import { mayAdvance } from './jobs/progress.js';
@@ -214,13 +214,7 @@ export async function startDomain(options: DomainOptions): Promise<OperatedDomai
       }
       moreInputs = (results[1]?.count ?? 0) >= tunables.maxRecordsPerUpdate;
       const job = newJob(asStored(record, plan.value, etag), clock.nowMs());
-      for (const { phase, reducer, ...placed } of plan.reducers) {
-        const state = job.phases[phase];
-        if (state === undefined) continue;
-        state.reducers[reducer] = placed;
-        state.open++;
-        job.stats.nTasksDispatched++;
-      }
+      rememberReducers(job, plan.reducers);
       log.info({ jobId: job.jobId }, 'job is claimed');
       return job;
     });
@@ -244,13 +238,7 @@ export async function startDomain(options: DomainOptions): Promise<OperatedDomai
       notify: [...told].map((agent): readonly [string, readonly BucketName[]] => [agentChannel(agent), ['task']]),
     });
     if (results === null) return loadReducers(job, context); // somebody placed them: this process, before it was killed
-    for (const { phase, reducer, ...placed } of plan.reducers) {
-      const state = job.phases[phase];
-      if (state === undefined) continue;
-      state.reducers[reducer] = placed;
-      state.open++;
-      job.stats.nTasksDispatched++;
-    }
+    rememberReducers(job, plan.reducers);
     context.wake('jobInputs', 'taskOutputs');
     context.changed(job);
   };

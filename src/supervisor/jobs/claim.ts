@@ -12,7 +12,7 @@ import { freshStats, type JobRecord } from '../../records/job.js';
 import { type AgentChoice, chooseAgent, type Instance } from '../agents.js';
 import { reducerTaskId } from '../ids.js';
 import { type Placement, putNew, reduceTask } from '../tasks/new-records.js';
-import type { Reducer } from './job.js';
+import type { Job, Reducer } from './job.js';
 
 export interface Claim {
   readonly value: JobRecord;
@@ -90,4 +90,15 @@ function place(generations: ReadonlyMap<string, string>, choice: AgentChoice): P
   const agent = chooseAgent(choice);
   const generation = agent === undefined ? undefined : generations.get(agent);
   return agent === undefined || generation === undefined ? undefined : { agent, generation };
+}
+
+/** Notes in memory what the store has taken: the tasks of the job's reducers. */
+export function rememberReducers(job: Job, placed: readonly PlacedReducer[]): void {
+  for (const { phase, reducer, ...task } of placed) {
+    const state = job.phases[phase];
+    if (state === undefined) continue;
+    state.reducers[reducer] = task;
+    state.open++;
+    job.stats.nTasksDispatched++;
+  }
 }

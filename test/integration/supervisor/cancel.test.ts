@@ -1,17 +1,8 @@
 /** A cancelled job ends soon, wherever it is, and leaves nothing. */
 import t from 'tap';
-import { type Command, startWorld, type World } from '../../support/supervisor.js';
+import { map, putLetters, reduce, work } from '../../support/letters.js';
+import { startWorld } from '../../support/supervisor.js';
 
-const map = { type: 'map', exec: 'upper' } as const;
-const reduce = (count = 1) => ({ type: 'reduce', exec: 'join', count }) as const;
-const work: Command = (inputs, task) =>
-  task.rIdx === undefined ? inputs.map((text) => text.toUpperCase()) : [[...inputs].sort().join(' ')];
-
-const letters = 'abcdefghijklmnopqrstuvwxyz';
-async function putLetters(world: World): Promise<string[]> {
-  await Promise.all([...letters].map((letter) => world.putObject(`/wilma/stor/${letter}`, letter)));
-  return [...letters].map((letter) => `/wilma/stor/${letter}`);
-}
 t.test('a cancelled job ends, has no outputs, and its intermediate objects are removed', async (t) => {
   const world = await startWorld(t);
   let begun = () => {};

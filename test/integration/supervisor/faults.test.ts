@@ -1,25 +1,7 @@
 /** Jobs end with exact outputs when agents die meanwhile. */
 import t from 'tap';
-import { type Command, startWorld, type World } from '../../support/supervisor.js';
-
-const map = { type: 'map', exec: 'upper' } as const;
-const reduce = (count = 1) => ({ type: 'reduce', exec: 'join', count }) as const;
-const work: Command = (inputs, task) =>
-  task.rIdx === undefined ? inputs.map((text) => text.toUpperCase()) : [[...inputs].sort().join(' ')];
-
-const letters = 'abcdefghijklmnopqrstuvwxyz';
-async function putLetters(world: World): Promise<string[]> {
-  await Promise.all([...letters].map((letter) => world.putObject(`/wilma/stor/${letter}`, letter)));
-  return [...letters].map((letter) => `/wilma/stor/${letter}`);
-}
-const quick = {
-  timeAgentPoll: 100,
-  timeAgentTimeout: 1000,
-  timeWorkerPoll: 100,
-  timeWorkerAbandon: 1500,
-  timeHeartbeat: 200,
-  timeJobStill: 1000,
-};
+import { letters, map, putLetters, quick, reduce, work } from '../../support/letters.js';
+import { startWorld } from '../../support/supervisor.js';
 
 t.test('tasks of a lost agent run elsewhere, and the user sees no error', async (t) => {
   const world = await startWorld(t);

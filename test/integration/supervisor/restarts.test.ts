@@ -1,26 +1,8 @@
 /** Jobs end with exact outputs when supervisors die meanwhile. */
 import { setTimeout as pause } from 'node:timers/promises';
 import t from 'tap';
-import { type Command, startWorld, type World } from '../../support/supervisor.js';
-
-const map = { type: 'map', exec: 'upper' } as const;
-const reduce = (count = 1) => ({ type: 'reduce', exec: 'join', count }) as const;
-const work: Command = (inputs, task) =>
-  task.rIdx === undefined ? inputs.map((text) => text.toUpperCase()) : [[...inputs].sort().join(' ')];
-
-const letters = 'abcdefghijklmnopqrstuvwxyz';
-async function putLetters(world: World): Promise<string[]> {
-  await Promise.all([...letters].map((letter) => world.putObject(`/wilma/stor/${letter}`, letter)));
-  return [...letters].map((letter) => `/wilma/stor/${letter}`);
-}
-const quick = {
-  timeAgentPoll: 100,
-  timeAgentTimeout: 1000,
-  timeWorkerPoll: 100,
-  timeWorkerAbandon: 1500,
-  timeHeartbeat: 200,
-  timeJobStill: 1000,
-};
+import { letters, map, putLetters, quick, reduce, work } from '../../support/letters.js';
+import { startWorld, type World } from '../../support/supervisor.js';
 
 t.test('a supervisor that is killed again and again ends its jobs with exact outputs', async (t) => {
   const world = await startWorld(t);
