@@ -76,6 +76,9 @@ export async function startOneBox(t: TestContext, options: OneBoxOptions = {}): 
     manta.close();
     await stop(up);
     const left = leftovers(data);
+    const keep = process.env['MARLIN_TEST_LOGS'];
+    if (keep !== undefined)
+      fs.cpSync(path.join(data, 'log'), path.join(keep, path.basename(work)), { recursive: true });
     fs.rmSync(work, { recursive: true, force: true });
     if (left.length > 0) throw new Error(`left behind: ${left.join(', ')}`);
   });
