@@ -7,7 +7,9 @@
  *                                             v
  *                                       passing, again --done--> passing
  *
- * Invariants: (1) one pass at a time; (2) a notification is answered by a pass that starts after it; (3) a record is not
+ * When passes have followed each other closely, the next waits a moment for more notifications (pace.ts).
+ *
+ * Invariants: (1) one pass at a time; (2) a notification is answered by a pass that starts after it, at once or at the next turn of the pace; (3) a record is not
  * handed out again with the same etag while it is in hand, nor later in a pass that may have read it before it was
  * dealt with; (4) a slow or failing record holds up no other, until `inHandLimit` are in hand: then the pass waits.
  */
@@ -15,6 +17,7 @@ import type { MorayObject } from '../moray/client/types.js';
 import { backOffMs } from './back-off.js';
 import { answered, type BusContext } from './context.js';
 import { busStopped } from './errors.js';
+import { createPace } from './pace.js';
 import type { Push } from './push.js';
 import { pageFilter, pageOptions, pageSize } from './reads.js';
 import { toStored } from './stored.js';
@@ -25,6 +28,7 @@ const defaultUnprovenEveryMs = 200;
 const inHandLimit = 10_000;
 /** A record whose handler failed is handed out again after this, or at the next pass. */
 const failedRecordMs = 1_000;
+const paceLimits = { burst: 4, everyMs: 50 };
 
 type State = 'waiting' | 'passing' | 'passing, again' | 'stopped';
 
@@ -53,11 +57,13 @@ export function createSubscription<Value>(
 
   const wake = () => {
     if (state === 'passing') state = 'passing, again';
-    if (state !== 'waiting') return;
+    if (state !== 'waiting' || !pace.take()) return;
     cancelTimer();
     state = 'passing';
     void pass();
   };
+
+  const pace = createPace(clock, paceLimits, wake);
 
   const schedule = () => {
     const isCovered = query.channels.length === 0 || push.covers(query.channels);
@@ -180,6 +186,7 @@ export function createSubscription<Value>(
       if (isStopped()) return;
       state = 'stopped';
       cancelTimer();
+      pace.stop();
       stopListening();
       whenSettled();
       for (const { reject } of fences) reject(busStopped());

@@ -1,6 +1,7 @@
 /**
  * Transactions: theory of operation. Every change of a record goes through here. Calls to Moray are what is scarce, so
- * transactions that are ready together travel together, as one Moray batch; none waits for company that is not there.
+ * transactions that are ready together travel together, as one Moray batch. A lone one leaves at once; when many have left
+lately, those that are ready wait a moment for company (pace.ts).
  *
  *   held --earlier writes of its records are over--> ready --sent, alone or with others--> in flight
  *   in flight --answered--> over
@@ -12,7 +13,8 @@
  * Invariants: (1) two transactions that put or delete the same record are sent one after the other, in the order in
  * which they were handed in; so those that travel together are independent; (2) a transaction is atomic, also in
  * company; (3) at most `callsInFlight` calls are under way and urgent ones besides; (4) whatever happens, a transaction
- * ends exactly once.
+ * ends exactly once; (5) nothing waits for company for longer than a turn of the pace, and what can have none, or is
+ * urgent, or fills a batch, does not wait at all.
  */
 import { backOffMs } from './back-off.js';
 import {
@@ -28,6 +30,7 @@ import { answered, type BusContext } from './context.js';
 import { busStopped, type ConflictContext, conflictOf, isNotFound, isTransient } from './errors.js';
 import { etagOf } from './etag.js';
 import { toEntry, toMorayBatch } from './moray-batch.js';
+import { createPace } from './pace.js';
 import type { Push } from './push.js';
 import type { Reads } from './reads.js';
 import type { ThrottledWarning } from './throttled-log.js';
@@ -36,6 +39,8 @@ import type { BatchOptions, Operation, OperationResult } from './types.js';
 const callsInFlight = 2;
 /** Operations that travel together. A transaction with more travels alone. */
 const operationLimit = 250;
+/** A small job writes six times in a row; and the user of a large one does not see 25 ms. */
+const paceLimits = { burst: 10, everyMs: 25 };
 
 export interface Transactions {
   batch(operations: readonly Operation[], options?: BatchOptions): Promise<readonly OperationResult[]>;
@@ -70,6 +75,7 @@ export function createTransactions(
   let isFlushPlanned = false;
   let isStopped = false;
   let whenIdle = () => {};
+  const pace = createPace(clock, paceLimits, flush);
 
   function batch(operations: readonly Operation[], options: BatchOptions = {}): Promise<readonly OperationResult[]> {
     if (isStopped) return Promise.reject(busStopped());
@@ -113,7 +119,11 @@ export function createTransactions(
   }
 
   function flush(): void {
-    while (ready.length > 0 && (inFlight < callsInFlight || ready[0]?.options.urgent === true)) {
+    for (let [first] = ready; first !== undefined; [first] = ready) {
+      const isUrgent = first.options.urgent === true;
+      if (!isUrgent && inFlight >= callsInFlight) return;
+      const waits = !isUrgent && !first.travelsAlone && !isStopped && countReady() < operationLimit;
+      if (!pace.take() && waits) return;
       const company = takeCompany();
       inFlight++;
       void travel(company).finally(() => {
@@ -122,6 +132,10 @@ export function createTransactions(
         if (inFlight === 0) whenIdle();
       });
     }
+  }
+
+  function countReady(): number {
+    return ready.reduce((count, { operations }) => count + operations.length, 0);
   }
 
   /** The first that is ready, and as many more as may go with it. */
@@ -249,6 +263,7 @@ export function createTransactions(
 
   async function stop(): Promise<void> {
     isStopped = true;
+    pace.stop();
     for (const [transaction, cancel] of pausing) {
       cancel();
       end(transaction, () => transaction.reject(busStopped()));

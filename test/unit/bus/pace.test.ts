@@ -1,0 +1,124 @@
+import fc from 'fast-check';
+import t from 'tap';
+import { createPace } from '../../../src/bus/pace.js';
+import type { Clock } from '../../../src/common/clock.js';
+
+/** Time that passes when told to. */
+function handClock(): Clock & { advance(ms: number): void; jump(ms: number): void; readonly timers: number } {
+  const timers = new Map<symbol, { readonly atMs: number; readonly action: () => void }>();
+  let nowMs = 0;
+  let skewMs = 0;
+  return {
+    nowMs: () => nowMs + skewMs,
+    after(delayMs, action) {
+      const timer = Symbol();
+      timers.set(timer, { atMs: nowMs + delayMs, action });
+      return () => timers.delete(timer);
+    },
+    advance(ms) {
+      const untilMs = nowMs + ms;
+      for (;;) {
+        const due = [...timers].sort(([, a], [, b]) => a.atMs - b.atMs).find(([, { atMs }]) => atMs <= untilMs);
+        if (due === undefined) break;
+        timers.delete(due[0]);
+        nowMs = due[1].atMs;
+        due[1].action();
+      }
+      nowMs = untilMs;
+    },
+    jump(ms) {
+      skewMs += ms;
+    },
+    get timers() {
+      return timers.size;
+    },
+  };
+}
+
+/** Work that asks for a turn whenever there is some, as the writers of batches do. */
+function worker(clock: Clock, limits: { burst: number; everyMs: number }) {
+  const turns: { readonly atMs: number; readonly askedMs: number }[] = [];
+  let askedMs: number | null = null;
+  const go = () => {
+    if (askedMs === null || !pace.take()) return;
+    turns.push({ atMs: clock.nowMs(), askedMs });
+    askedMs = null;
+  };
+  const pace = createPace(clock, limits, go);
+  const ask = () => {
+    askedMs ??= clock.nowMs();
+    go();
+  };
+  return { turns, ask, stop: pace.stop };
+}
+
+const limits = fc.record({ burst: fc.integer({ min: 1, max: 10 }), everyMs: fc.integer({ min: 1, max: 100 }) });
+const pauses = fc.array(fc.nat({ max: 120 }), { maxLength: 60 });
+
+t.test('nobody waits longer than one turn, and turns never exceed the allowance', async () => {
+  const property = fc.property(limits, pauses, ({ burst, everyMs }, pausesMs) => {
+    const clock = handClock();
+    const { turns, ask } = worker(clock, { burst, everyMs });
+    for (const pauseMs of pausesMs) {
+      ask();
+      if (clock.timers > 1) return false;
+      clock.advance(pauseMs);
+    }
+    clock.advance(everyMs);
+    if (pausesMs.length > 0 && turns.length === 0) return false;
+    const isPrompt = turns.every(({ atMs, askedMs }) => atMs - askedMs <= everyMs);
+    const isWithin = turns.every((first, from) =>
+      turns.slice(from).every(({ atMs }, more) => more + 1 <= burst + (atMs - first.atMs) / everyMs),
+    );
+    return isPrompt && isWithin;
+  });
+  fc.assert(property);
+});
+
+t.test('a chain within the allowance never waits', async () => {
+  const property = fc.property(limits, fc.array(fc.nat({ max: 50 }), { maxLength: 30 }), (given, moreMs) => {
+    const clock = handClock();
+    const { turns, ask } = worker(clock, given);
+    for (const ms of moreMs) {
+      ask();
+      clock.advance(given.everyMs + ms);
+    }
+    return turns.length === moreMs.length && turns.every(({ atMs, askedMs }) => atMs === askedMs);
+  });
+  fc.assert(property);
+});
+
+t.test('as many as the burst go at once, all later ones gather', async (t) => {
+  const clock = handClock();
+  const { turns, ask } = worker(clock, { burst: 3, everyMs: 10 });
+  for (let ms = 0; ms < 100; ms++) {
+    ask();
+    clock.advance(1);
+  }
+  t.same(
+    turns.map(({ atMs }) => atMs),
+    [0, 1, 2, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100],
+  );
+});
+
+t.test('a clock that is set back closes the door for one turn only', async (t) => {
+  const clock = handClock();
+  const { turns, ask } = worker(clock, { burst: 2, everyMs: 10 });
+  ask();
+  ask();
+  clock.jump(-3_600_000);
+  ask();
+  clock.advance(10);
+  t.equal(turns.length, 3);
+});
+
+t.test('who stops is not called again', async (t) => {
+  const clock = handClock();
+  const { turns, ask, stop } = worker(clock, { burst: 1, everyMs: 10 });
+  ask();
+  ask();
+  stop();
+  t.equal(clock.timers, 0);
+  clock.advance(100);
+  t.equal(turns.length, 1);
+});
