@@ -34,11 +34,49 @@ export interface ParsedFilter {
 /** @throws InvalidQueryError */
 export function parseFilter(raw: string): ParsedFilter {
   try {
-    const parsed = filters.parse(raw);
-    return { root: convert(parsed), raw, text: parsed.toString() };
+    return {
+      root: parseByShape(raw),
+      raw,
+      get text() {
+        return filters.parse(raw).toString();
+      },
+    };
   } catch {
     throw invalidQuery(raw); // the parser's own words name positions inside itself
   }
+}
+
+/**
+ * Clients ask few questions, again and again, with other values: `(&(jobId=J)(state=done))`. What the parser makes of a
+ * text is therefore kept under its *shape*, in which a mark stands for every plain value, and the values are put into
+ * a copy. A text that could be mistaken for a mark, or in which a value may begin where we do not see it, goes straight
+ * to the parser.
+ */
+const shapes = new Map<string, Filter>();
+const maxShapes = 500;
+const mark = '\u0001';
+const plainValue = /(?<=\([-\w]+[<>]?=)[-\w.:]+(?=\))/g;
+
+function parseByShape(raw: string): Filter {
+  if (raw.includes(mark) || raw.includes('\\')) return convert(filters.parse(raw));
+  const values: string[] = [];
+  const shape = raw.replace(plainValue, (value) => mark + (values.push(value) - 1));
+  let template = shapes.get(shape);
+  if (template === undefined) {
+    template = convert(filters.parse(shape));
+    const [oldest] = shapes.keys();
+    if (shapes.size >= maxShapes && oldest !== undefined) shapes.delete(oldest);
+    shapes.set(shape, template);
+  }
+  return values.length === 0 ? template : withValues(template, values);
+}
+
+function withValues(node: Filter, values: readonly string[]): Filter {
+  if ('filters' in node) return { op: node.op, filters: node.filters.map((child) => withValues(child, values)) };
+  if ('filter' in node) return { op: 'not', filter: withValues(node.filter, values) };
+  if (node.op !== 'eq' && node.op !== 'ge' && node.op !== 'le') return node;
+  if (!node.value.startsWith(mark)) return node;
+  return { op: node.op, attribute: node.attribute, value: values[Number(node.value.slice(1))] ?? '' };
 }
 
 /** The attributes of all leaves, each once, in order. */

@@ -63,12 +63,17 @@ function missing(request: object, path: string): Problem {
   return 'bucket' in request ? null : `${path} should have required property 'bucket'`;
 }
 
+/** The first problem in the order of the checks, most of which concern members that are not there. */
 function memberProblem(value: unknown, path: string, checks: Readonly<Record<string, Check>>): Problem {
   const members = value as Readonly<Record<string, unknown>>;
-  for (const [name, check] of Object.entries(checks)) {
-    if (members[name] === undefined) continue;
-    const problem = check(members[name], `${path}.${name}`);
-    if (problem !== null) return problem;
+  const problemOf = (name: string): Problem => {
+    const check = Object.hasOwn(checks, name) ? checks[name] : undefined;
+    return check === undefined || members[name] === undefined ? null : check(members[name], `${path}.${name}`);
+  };
+  for (const name in members) {
+    if (problemOf(name) === null) continue;
+    const first = Object.keys(checks).find((known) => problemOf(known) !== null);
+    return first === undefined ? null : problemOf(first);
   }
   return null;
 }

@@ -11,9 +11,10 @@ import { startCounting } from './counts.js';
 import { openWriter, type Synchronous } from './database.js';
 import { describePlan, planFind } from './find.js';
 import { createGroupCommit } from './group-commit.js';
+import { objectSql } from './object-sql.js';
 import { deleteMany, delObject, putObject, reindexObjects, updateObjects } from './objects.js';
 import { startReaders } from './readers.js';
-import { objectJson, readRow, rowColumns } from './rows.js';
+import { objectJson, readRow } from './rows.js';
 import type { Store } from './store.js';
 
 interface SqliteOptions {
@@ -65,10 +66,8 @@ export function openSqliteEngine(options: SqliteOptions): Engine {
     putObject: (bucket, key, value, requestOptions) =>
       write(() => putObject(store, bucket, key, value, requestOptions)),
     async getObject(bucketName, key) {
-      const bucket = catalog.get(bucketName);
-      const readable = bucket.fields.filter((field) => !field.reindexing);
-      const sql = `SELECT ${rowColumns(readable)} FROM ${bucket.table} WHERE _key = ?`;
-      const row = connection.statement(sql).get(key);
+      const { read, readable } = objectSql(catalog.get(bucketName));
+      const row = connection.statement(read).get(key);
       if (row === undefined) throw objectNotFound(bucketName, key);
       return objectJson(bucketName, readRow(row, readable), null);
     },

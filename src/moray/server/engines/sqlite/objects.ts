@@ -17,6 +17,7 @@ import { demandIndexes, type RequestOptions, selectionOf } from '../../query.js'
 import { compileFilter } from './compile.js';
 import { addToCount } from './counts.js';
 import type { Parameter } from './database.js';
+import { objectSql } from './object-sql.js';
 import { readRow, rowColumns } from './rows.js';
 import { selectStatement } from './select.js';
 import { identifier } from './sql.js';
@@ -24,7 +25,11 @@ import { etagOf, type Store } from './store.js';
 
 type Value = Readonly<Record<string, unknown>>;
 
-/** @returns the new etag. */
+/**
+ * Of an object that is there, only what changed is written: SQLite renews every index that an assigned column is part
+ * of, whether its value is another or not, and each is a page more to write and to sync.
+ * @returns the new etag.
+ */
 export function putObject(
   store: Store,
   bucketName: string,
@@ -34,49 +39,49 @@ export function putObject(
 ): { readonly etag: string } {
   const bucket = store.catalog.get(bucketName);
   refuseNul(key);
-  const counted = bucket.options.countBy === undefined ? '' : `, ${identifier(bucket.options.countBy.attribute)}`;
-  const previous = store.connection
-    .statement(`SELECT _id, _etag${counted} FROM ${bucket.table} WHERE _key = ?`)
-    .get(key);
+  const sql = objectSql(bucket);
+  const previous = store.connection.statement(sql.previous).get(key);
   const actual = previous === undefined ? null : String(previous[1]);
   checkEtag({ bucket: bucketName, key, expected: options['etag'], actual });
   const encoded = bucket.fields.map((field) => encodeField(field, value[field.name]));
   const json = JSON.stringify(value);
   const etag = etagOf(json);
-  const own = [key, json, etag, store.nowMs(), nextSerial(store, bucket), bucket.version];
-  const columns = [...putColumns, ...bucket.fields.map(({ name }) => identifier(name))];
+  const own = [json, etag, store.nowMs(), nextSerial(store, bucket), bucket.version];
   translateUnique(value, key, () => {
     if (previous === undefined) {
-      const marks = columns.map(() => '?').join(', ');
-      const sql = `INSERT INTO ${bucket.table} (${columns.join(', ')}) VALUES (${marks})`;
-      store.connection.statement(sql).run(...own, ...encoded);
+      store.connection.statement(sql.insert).run(key, ...own, ...encoded);
     } else {
-      const assignments = columns.map((column) => `${column} = ?`).join(', ');
-      const sql = `UPDATE ${bucket.table} SET ${assignments} WHERE _id = ?`;
-      store.connection.statement(sql).run(...own, ...encoded, Number(previous[0]));
+      const changed = [...encoded.keys()].filter((position) => encoded[position] !== previous[2 + position]);
+      const values = changed.map((position) => encoded[position] ?? null);
+      store.connection.statement(sql.update(changed)).run(...own, ...values, Number(previous[0]));
     }
   });
-  if (bucket.options.countBy !== undefined) {
-    const after = encoded[bucket.fields.findIndex(({ name }) => name === bucket.options.countBy?.attribute)];
-    if (previous !== undefined) addToCount(store, bucket, previous[2], -1);
-    addToCount(store, bucket, after, 1);
-  }
+  const counted = countedPosition(bucket);
+  if (counted !== -1) moveCount(store, bucket, previous?.[2 + counted], encoded[counted]);
   return { etag };
 }
-
-const putColumns: readonly string[] = ['_key', '_value', '_etag', '_mtime', '_txn_snap', '_rver'];
 
 /** A missing object is reported before the etag is looked at; without a truthy etag there is no condition. */
 export function delObject(store: Store, bucketName: string, key: string, etag: unknown): void {
   const bucket = store.catalog.get(bucketName);
-  const counted = bucket.options.countBy === undefined ? '' : `, ${identifier(bucket.options.countBy.attribute)}`;
-  const previous = store.connection
-    .statement(`SELECT _id, _etag${counted} FROM ${bucket.table} WHERE _key = ?`)
-    .get(key);
+  const sql = objectSql(bucket);
+  const previous = store.connection.statement(sql.previous).get(key);
   if (previous === undefined) throw objectNotFound(bucketName, key);
   if (etag) checkEtag({ bucket: bucketName, key, expected: etag, actual: String(previous[1]) });
-  store.connection.statement(`DELETE FROM ${bucket.table} WHERE _id = ?`).run(Number(previous[0]));
-  if (bucket.options.countBy !== undefined) addToCount(store, bucket, previous[2], -1);
+  store.connection.statement(sql.remove).run(Number(previous[0]));
+  const counted = countedPosition(bucket);
+  if (counted !== -1) addToCount(store, bucket, previous[2 + counted], -1);
+}
+
+/** Which field is counted; -1: none. */
+function countedPosition({ options: { countBy }, fields }: Bucket): number {
+  return countBy === undefined ? -1 : fields.findIndex(({ name }) => name === countBy.attribute);
+}
+
+function moveCount(store: Store, bucket: Bucket, before: unknown, after: unknown): void {
+  if (before === after) return;
+  addToCount(store, bucket, before, -1);
+  addToCount(store, bucket, after, 1);
 }
 
 /** @param isTopLevel where an update of nothing is refused; in a batch it refreshes etag and time. */
@@ -148,8 +153,7 @@ function updateCounted(
   const sql = `UPDATE ${bucket.table} SET ${assignments.join(', ')} WHERE _id = ?`;
   for (const [id, before] of rows) {
     store.connection.statement(sql).run(etag, store.nowMs(), ...updates.map(({ value }) => value), Number(id));
-    addToCount(store, bucket, before, -1);
-    addToCount(store, bucket, after, 1);
+    moveCount(store, bucket, before, after);
   }
   return { count: rows.length, etag };
 }
@@ -174,7 +178,7 @@ export function deleteMany(
     .statement(`SELECT _id, ${identifier(countBy.attribute)} FROM ${bucket.table} WHERE _id IN (${select.sql})`)
     .all(...select.parameters);
   for (const [id, counted] of rows) {
-    store.connection.statement(`DELETE FROM ${bucket.table} WHERE _id = ?`).run(Number(id));
+    store.connection.statement(objectSql(bucket).remove).run(Number(id));
     addToCount(store, bucket, counted, -1);
   }
   return { count: rows.length };
