@@ -26,6 +26,7 @@ const tunablesSchema = {
     timeFrequentCheckpoint: count(5_000, 'ms, for jobs that ask for frequent checkpoints'),
     timeZoneIdleMin: count(10_000, 'ms that an idle zone stays with its task group'),
     timeZoneIdleMax: count(20_000, 'ms'),
+    timeZoneTurn: count(10_000, 'ms that a task group keeps its zones while others have none'),
     timeLongPoll: count(300_000, 'ms that a lackey waits for a task before it is told that there is none'),
     zoneDisabledMaxPercent: percent(5, 'of the zones that silent lackeys may take out of service'),
     zoneDiskSlopPercent: percent(15, 'of the file system of dataDir, for tasks that ask for more than the default'),

@@ -12,8 +12,9 @@ import { taskErrors } from '../records/error-codes.js';
 import type { Phase } from '../records/job.js';
 import type { AgentConfig } from './config.js';
 import { createMeter, type Meter } from './metering/meter.js';
+import type { Action, SchedulerEvent } from './scheduler/events.js';
 import { createSchedulerState, type SchedulerState } from './scheduler/state.js';
-import { type Action, type SchedulerEvent, step } from './scheduler/step.js';
+import { step } from './scheduler/step.js';
 import { reasonOf, stopSilentZones } from './streams/liveness.js';
 import { createStreams, type Streams } from './streams/streams.js';
 import { startZoneServer, type ZoneServer } from './taskcontrol/server.js';
@@ -77,8 +78,8 @@ export async function startCore(parts: CoreParts): Promise<Core> {
     hogGraceMs: tunables.timeHogGrace,
     hogKillMs: tunables.timeHogKill,
     acceptPerZone,
-    memorySlopMb: parts.slop.memoryMb,
-    diskSlopGb: parts.slop.diskGb,
+    turnMs: tunables.timeZoneTurn,
+    slop: parts.slop,
   });
 
   const events: SchedulerEvent[] = [];

@@ -93,10 +93,10 @@ export function snapshot(of: { readonly config: AgentConfig; readonly core: Core
       [config.instanceUuid]: {
         hostname: os.hostname(),
         nTasks: core.table.tasks.size,
-        slopDiskTotal: scheduler.rules.diskSlopGb,
-        slopDiskUsed: scheduler.diskUsedGb,
-        slopMemTotal: scheduler.rules.memorySlopMb,
-        slopMemUsed: scheduler.memoryUsedMb,
+        slopDiskTotal: scheduler.slop.total.diskGb,
+        slopDiskUsed: scheduler.slop.diskUsedGb,
+        slopMemTotal: scheduler.slop.total.memoryMb,
+        slopMemUsed: scheduler.slop.memoryUsedMb,
       },
     },
     job: Object.fromEntries(

@@ -49,16 +49,27 @@ function surplusOf(
   nowMs: number,
   already: readonly Released[],
 ): Released[] {
-  const streams = [...group.streams.values()].filter((stream) => !already.some((one) => one.stream === stream));
-  const idle = streams.filter((stream) => stream.phase === 'idle').map((stream) => ({ stream, kill: null }));
+  const idle = oldestIdle(state, group)
+    .filter((stream) => !already.some((one) => one.stream === stream))
+    .map((stream) => ({ stream, kill: null }));
   if (idle.length >= surplus) return idle.slice(0, surplus);
   if (!mayKill(state, group, nowMs)) return idle;
-  const youngest = streams
+  const [youngest] = [...group.streams.values()]
     .filter((stream) => stream.task !== null)
-    .sort((left, right) => right.taskStartedMs - left.taskStartedMs)[0];
+    .sort((left, right) => right.taskStartedMs - left.taskStartedMs);
   if (youngest === undefined) return idle;
   group.lastKillMs = nowMs;
   return [...idle, { stream: youngest, kill: youngest.task }];
+}
+
+/** Idle streams of a group, idle longest first. */
+export function oldestIdle(state: SchedulerState, group: GroupState): StreamState[] {
+  const idle: StreamState[] = [];
+  for (const zone of state.idle) {
+    const stream = group.streams.get(zone);
+    if (stream !== undefined) idle.push(stream);
+  }
+  return idle;
 }
 
 function mayKill(state: SchedulerState, group: GroupState, nowMs: number): boolean {

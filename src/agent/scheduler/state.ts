@@ -2,12 +2,11 @@
  * What the scheduler knows. Sets keep the order of insertion, and serve as queues: the first is the oldest.
  */
 import { type GroupLoad, type PoolLoad, type ReserveRule, reservedZones } from './shares.js';
+import { createSlop, type Slop, type SlopAmount } from './slop.js';
 
 /** What zones of a group need beyond the defaults, out of the common slop. */
-export interface GroupNeeds {
+export interface GroupNeeds extends SlopAmount {
   readonly id: string;
-  readonly memoryMb: number;
-  readonly diskGb: number;
   /** Map tasks are accepted ahead, within a window; reduce tasks only when they get a zone. */
   readonly acceptAhead: boolean;
 }
@@ -16,6 +15,8 @@ export interface GroupNeeds {
 export interface StreamState {
   readonly zone: string;
   readonly group: string;
+  /** When it was given its first task; null before. */
+  turnSinceMs: number | null;
   phase: 'loading' | 'running' | 'idle';
   /** Set while running. */
   task: string | null;
@@ -41,10 +42,11 @@ export interface SchedulerRules {
   readonly idleMaxMs: number;
   readonly hogGraceMs: number;
   readonly hogKillMs: number;
+  /** How long a group keeps its last zone while others wait without any. */
+  readonly turnMs: number;
   /** Map tasks accepted ahead, per zone. */
   readonly acceptPerZone: number;
-  readonly memorySlopMb: number;
-  readonly diskSlopGb: number;
+  readonly slop: SlopAmount;
 }
 
 export interface SchedulerState {
@@ -55,17 +57,14 @@ export interface SchedulerState {
   /** Groups whose tasks may be accepted ahead, in turn. */
   readonly turns: Set<string>;
   readonly streams: Map<string, StreamState>;
-  /** Zones with an idle stream. */
+  /** Zones with an idle stream, idle longest first. */
   readonly idle: Set<string>;
   readonly ready: Set<string>;
   readonly resetting: Set<string>;
   readonly disabled: Set<string>;
   /** Zones to be given up at the next chance, because an operator wants them. */
   readonly quiesced: Set<string>;
-  /** Slop in use, until the zone has been reset. */
-  readonly granted: Map<string, { readonly memoryMb: number; readonly diskGb: number }>;
-  memoryUsedMb: number;
-  diskUsedGb: number;
+  readonly slop: Slop;
   /** Runnable tasks of all groups, running and queued. */
   taskCount: number;
   acceptedCount: number;
@@ -83,9 +82,7 @@ export function createSchedulerState(rules: SchedulerRules): SchedulerState {
     resetting: new Set(),
     disabled: new Set(),
     quiesced: new Set(),
-    granted: new Map(),
-    memoryUsedMb: 0,
-    diskUsedGb: 0,
+    slop: createSlop(rules.slop),
     taskCount: 0,
     acceptedCount: 0,
   };

@@ -15,7 +15,7 @@ import type { Logger } from '../../common/logging.js';
 import { messageNotes, type TaskError, taskErrors } from '../../records/error-codes.js';
 import type { TaskDescription } from '../../taskapi/types.js';
 import type { Account, Meter, Sample } from '../metering/meter.js';
-import type { SchedulerEvent } from '../scheduler/step.js';
+import type { SchedulerEvent } from '../scheduler/events.js';
 import { TaskSetUpError } from '../taskhooks/errors.js';
 import type { StreamHook, StreamSetUp, TaskHook } from '../taskhooks/hook.js';
 import type { TaskTable } from '../tasks/table.js';

@@ -16,8 +16,8 @@ import type { Logger } from '../../common/logging.js';
 import { taskErrors } from '../../records/error-codes.js';
 import type { JobRecord, Phase } from '../../records/job.js';
 import { isTaskRecord, type TaskRecord } from '../../records/task.js';
+import type { SchedulerEvent } from '../scheduler/events.js';
 import type { GroupNeeds } from '../scheduler/state.js';
-import type { SchedulerEvent } from '../scheduler/step.js';
 import type { ZoneImage } from '../zones/driver.js';
 import {
   type AgentIdentity,

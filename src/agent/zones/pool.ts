@@ -10,7 +10,7 @@ import VError from 'verror';
 import { type Clock, sleep } from '../../common/clock.js';
 import { isoTime } from '../../common/iso-time.js';
 import type { Logger } from '../../common/logging.js';
-import type { SchedulerEvent } from '../scheduler/step.js';
+import type { SchedulerEvent } from '../scheduler/events.js';
 import type { ZoneDriver, ZoneImage, ZoneLimits } from './driver.js';
 import { nextState, type ZoneEvent, type ZoneState } from './life-cycle.js';
 
