@@ -22,7 +22,7 @@ import { copyFileFrom, writeFileBelow } from './careful-files.js';
 import { runCommand } from './commands.js';
 import { deploymentId, hostImage, type ZoneDriverConfig } from './config.js';
 import { keeperScript, lackeyLog } from './keeper.js';
-import { clearFarm, linkIntoFarm, makeFarm } from './link-farm.js';
+import { createFarm } from './link-farm.js';
 import { killMarked } from './processes.js';
 import { removeTree } from './remove-tree.js';
 
@@ -83,7 +83,7 @@ export async function createProcessDriver(config: ZoneDriverConfig, log: Logger)
         await fs.chown(current, owner.uid, owner.gid);
       }
     }
-    await makeFarm(farmOf(zone));
+    await createFarm(farmOf(zone)).make();
     await fs.chown(rootOf(zone), owner.uid, owner.gid);
     await noteMemory(zone, limits);
   }
@@ -157,9 +157,10 @@ export async function createProcessDriver(config: ZoneDriverConfig, log: Logger)
     },
     setLimits: noteMemory,
     async mapObject(zone, source, name) {
-      return farmOf(zone) + (await linkIntoFarm(farmOf(zone), source, name));
+      return farmOf(zone) + (await createFarm(farmOf(zone)).link(source, name));
     },
-    unmapObjects: (zone) => clearFarm(farmOf(zone)),
+    // Commands may have changed what is there: nothing is remembered.
+    unmapObjects: (zone) => createFarm(farmOf(zone)).clear(),
     writeAsset: (zone, name, content) =>
       writeFileBelow(path.join(rootOf(zone), 'assets'), name, content, { ...owner, mode: 0o755 }),
     async usage(zone) {

@@ -18,6 +18,7 @@
  *
  * Without root, all ids of the zone are the calling user's, and there are no control groups: no memory cap, no figures.
  */
+import { statfsSync } from 'node:fs';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import VError from 'verror';
@@ -27,7 +28,7 @@ import { copyFileFrom, writeFileBelow } from '../careful-files.js';
 import { runCommand } from '../commands.js';
 import { deploymentId, hostImage, type ZoneDriverConfig } from '../config.js';
 import { lackeyLog } from '../keeper.js';
-import { clearFarm, linkIntoFarm, makeFarm } from '../link-farm.js';
+import { createFarm, type Farm } from '../link-farm.js';
 import { removeTree } from '../remove-tree.js';
 import { type BundleOptions, bundleConfig, idsPerZone, keeperCommand, memoryLimitBytes } from './bundle.js';
 import { detectCgroups, limitMemory, readUsage, removeGroup } from './cgroups.js';
@@ -84,7 +85,8 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
   const runtime = (): Runtime => ({ program, stateDirectory, enter: mountSpace?.enter ?? [] });
   const zoneDirectory = (zone: string) => path.join(dataDir, 'zones', zone);
   const scratchOf = (zone: string) => path.join(zoneDirectory(zone), 'scratch');
-  const farmOf = (zone: string) => path.join(zoneDirectory(zone), 'farm');
+  const farmDirectory = (zone: string) => path.join(zoneDirectory(zone), 'farm');
+  const farms = new Map(config.zones.map((zone) => [zone, createFarm(farmDirectory(zone))]));
   const socketDirectory = (zone: string) => path.join(dataDir, 'run', `z${zoneIndex(config, zone)}`);
   const uidBase = (zone: string) => (isRoot ? config.zoneUidBase + zoneIndex(config, zone) * idsPerZone : null);
   const ownerOf = (zone: string) => {
@@ -98,6 +100,12 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
     return life;
   }
 
+  function farmOf(zone: string): Farm {
+    const farm = farms.get(zone);
+    if (farm === undefined) throw unknownZone(zone);
+    return farm;
+  }
+
   async function makeZoneDirectories(zone: string): Promise<void> {
     for (const directory of [path.join(dataDir, 'zones'), zoneDirectory(zone), path.join(dataDir, 'run')])
       await fs.mkdir(directory, { recursive: true, mode: 0o700 });
@@ -105,7 +113,7 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
       await fs.mkdir(directory, { recursive: true });
       await fs.chmod(directory, 0o755); // the zone's ids pass it
     }
-    await makeFarm(farmOf(zone));
+    await farmOf(zone).make();
   }
 
   /** Makes the files of a zone's next life and creates its container, not started yet. */
@@ -136,7 +144,7 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
       zone,
       rootPath: mountSpace === null ? root : path.join(mountSpace.place(zone), name),
       hostDirectories: host.directories,
-      farm: farmOf(zone),
+      farm: farmDirectory(zone),
       installRoot,
       socketDirectory: socketDirectory(zone),
       uidBase: uidBase(zone),
@@ -187,7 +195,7 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
   async function clean(): Promise<void> {
     await Promise.all((await listContainers(runtime())).map((id) => deleteContainer(runtime(), id)));
     for (const zone of config.zones) {
-      await clearFarm(farmOf(zone));
+      await farmOf(zone).clear();
       for (const entry of await fs.readdir(zoneDirectory(zone)).catch(() => []))
         if (entry.startsWith('bundle-')) await removeTree(path.join(zoneDirectory(zone), entry));
       for (const entry of await fs.readdir(scratchOf(zone)).catch(() => []))
@@ -216,7 +224,7 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
       signal.throwIfAborted();
       const [next] = await allOrThrow([prepare(zone, wanted.version, limits), end(zone)]);
       lives.set(zone, next);
-      await clearFarm(farmOf(zone));
+      await farmOf(zone).clear();
       signal.throwIfAborted();
       // Side by side: nobody's command runs before this call ends.
       await Promise.all([startContainer(runtime(), next.container.id), lowerCeilings(next.container.pid)]);
@@ -228,19 +236,17 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
       await writeFileBelow(life.root, memoryFile, line(limits.memoryMb), { ...owner, mode: 0o644 });
     },
     async mapObject(zone, source, name) {
-      return `/manta${await linkIntoFarm(farmOf(zone), source, name)}`;
+      return `/manta${await farmOf(zone).link(source, name)}`;
     },
-    unmapObjects: (zone) => clearFarm(farmOf(zone)),
+    unmapObjects: (zone) => farmOf(zone).unlink(),
     async writeAsset(zone, name, content) {
       const owner = ownerOf(zone) ?? ownIds;
       await writeFileBelow(path.join(lifeOf(zone).root, 'assets'), name, content, { ...owner, mode: 0o755 });
     },
     async usage(zone) {
       const life = lifeOf(zone);
-      const [counted, disk] = await Promise.all([
-        isRoot ? readUsage(cgroups, life.group) : { memoryFailures: 0 },
-        fs.statfs(life.root),
-      ]);
+      const counted = isRoot ? readUsage(cgroups, life.group) : { memoryFailures: 0 };
+      const disk = statfsSync(life.root); // answered from memory, like the figures of control groups
       return { ...counted, freeDiskBytes: disk.bavail * disk.bsize };
     },
     saveLog: (zone, toFile) => copyFileFrom(lifeOf(zone).root, lackeyLog, toFile),
@@ -251,7 +257,7 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
     },
     async destroy(zone) {
       await end(zone);
-      await clearFarm(farmOf(zone));
+      await farmOf(zone).clear();
       await Promise.all(removals);
     },
     async stop() {
@@ -270,8 +276,12 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
 
 function zoneIndex(config: ZoneDriverConfig, zone: string): number {
   const index = config.zones.indexOf(zone);
-  if (index < 0) throw new VError({ name: 'UnknownZoneError' }, 'zone "%s" is not in the configuration', zone);
+  if (index < 0) throw unknownZone(zone);
   return index;
+}
+
+function unknownZone(zone: string): VError {
+  return new VError({ name: 'UnknownZoneError' }, 'zone "%s" is not in the configuration', zone);
 }
 
 /** Waits for both, so that nothing goes on behind the caller's back, and throws what the first of them threw. */
