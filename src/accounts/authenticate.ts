@@ -91,8 +91,10 @@ function rolesAsked(request: SignedRequest, query: URLSearchParams | null): { ro
 function queryOf(request: SignedRequest): URLSearchParams {
   const url = request.url ?? '';
   const start = url.indexOf('?');
-  return new URLSearchParams(start < 0 ? '' : url.slice(start + 1));
+  return start < 0 ? emptyQuery : new URLSearchParams(url.slice(start + 1));
 }
+
+const emptyQuery = new URLSearchParams();
 
 /** The account is asked for again, so that a token of a closed account is worth nothing. */
 async function bearer(claims: TokenClaims, store: AccountStore): Promise<AccountAnswer> {

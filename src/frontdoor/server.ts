@@ -3,9 +3,7 @@
  * decodes paths, and trips over names that are perfectly good here. Each request goes through the order of spec 07 §1.3
  * and is answered exactly once; whatever is thrown on the way becomes an answer here and nowhere else.
  *
- * Timeouts are about silence, never about size: a client that neither sends nor reads is cut off, a request that waits
- * for us is not, and an idle connection is never closed from this side, because the agents that keep them would now and
- * then send into a closing one.
+ * A client that neither sends nor reads is cut off; a request that waits for us is not.
  */
 import type http from 'node:http';
 import os from 'node:os';
@@ -15,6 +13,7 @@ import VError from 'verror';
 import { auditRequest } from '../http/audit.js';
 import { httpError, isHttpError } from '../http/errors.js';
 import { closeServer, listen } from '../http/listen.js';
+import { watchSilence } from '../http/silence.js';
 import { cleanPath, parsePath } from './paths.js';
 import { identify } from './request/authentication.js';
 import type { Arrival, Services } from './request/call.js';
@@ -33,10 +32,16 @@ export async function startHttpServer(services: Services): Promise<HttpServer> {
   const { config } = services;
   // "noWriteContinue": clients are told to send their bodies when all checks have passed, not before.
   const server = restify.createServer({ name: 'Manta', noWriteContinue: true });
+  const inner = server.server as http.Server;
+  const watch = watchSilence(
+    inner,
+    config.socketTimeoutMs,
+    (request, response) => response.headersSent || !request.complete,
+  );
   server.pre((request: Request, response: Response, next: Next) => {
+    watch(request, response);
     void serve(services, request, response).finally(() => next(false));
   });
-  const inner = server.server as http.Server;
   inner.keepAliveTimeout = 0;
   inner.requestTimeout = 0;
   inner.on('connection', (socket) => socket.setNoDelay(true));
@@ -45,7 +50,6 @@ export async function startHttpServer(services: Services): Promise<HttpServer> {
 }
 
 async function serve(services: Services, request: Request, response: Response): Promise<void> {
-  watchSilence(request, response, services.config.socketTimeoutMs);
   const nowMs = services.clock.nowMs();
   const given = request.headers['request-id'] ?? request.headers['x-request-id'];
   const requestId = typeof given === 'string' ? given : services.newId();
@@ -53,13 +57,15 @@ async function serve(services: Services, request: Request, response: Response): 
   response.setHeader('x-server-name', serverName);
   response.once('header', () => response.setHeader('x-response-time', services.clock.nowMs() - nowMs));
   if (request.headers['user-agent']?.startsWith('curl')) response.setHeader('Connection', 'close');
-  const log = services.log.child({ req_id: requestId }, true);
-  auditRequest(log, request, response);
+  auditRequest(services.log, request, response, { req_id: requestId });
   try {
-    await answer(services, { request, response, requestId, nowMs, log });
+    await answer(services, { request, response, requestId, nowMs });
   } catch (error) {
     const known = translated(error);
-    if (!isHttpError(known)) log.error({ err: error, method: request.method, url: request.url }, 'request failed');
+    if (!isHttpError(known)) {
+      const { method, url } = request;
+      services.log.error({ err: error, req_id: requestId, method, url }, 'request failed');
+    }
     respondError(request, response, known);
   }
 }
@@ -68,7 +74,7 @@ const serverName = os.hostname();
 
 async function answer(
   services: Services,
-  { request, response, ...rest }: Pick<Arrival, 'request' | 'response' | 'requestId' | 'nowMs' | 'log'>,
+  { request, response, ...rest }: Pick<Arrival, 'request' | 'response' | 'requestId' | 'nowMs'>,
 ): Promise<void> {
   const method = request.method ?? '';
   const [rawPath = '', ...rawQuery] = (request.url ?? '').split('?');
@@ -117,18 +123,4 @@ const outages = [
 function translated(error: unknown): unknown {
   if (isHttpError(error) || !(error instanceof Error)) return error;
   return outages.some((name) => VError.hasCauseWithName(error, name)) ? httpError('ServiceUnavailable') : error;
-}
-
-/** Cuts a connection on which nothing moves while it is the client's turn: to send its request, or to read the answer. */
-function watchSilence(request: Request, response: Response, timeoutMs: number): void {
-  const { socket } = request;
-  const onSilence = () => {
-    if (response.headersSent || !request.complete) socket.destroy();
-  };
-  socket.setTimeout(timeoutMs);
-  socket.on('timeout', onSilence);
-  response.once('close', () => {
-    socket.off('timeout', onSilence);
-    socket.setTimeout(0);
-  });
 }

@@ -15,7 +15,7 @@ export function auditRequest(
       {
         audit: true,
         method: request.method,
-        url: request.url?.replace(/([?&]signature=)[^&]*/gi, '$1…'),
+        url: withoutCredentials(request.url),
         statusCode: response.statusCode,
         complete: response.writableFinished,
         latencyMs: Math.round(performance.now() - startedMs),
@@ -28,4 +28,8 @@ export function auditRequest(
       response.statusCode,
     );
   });
+}
+
+function withoutCredentials(url: string | undefined): string | undefined {
+  return url?.includes('?') ? url.replace(/([?&]signature=)[^&]*/gi, '$1…') : url;
 }

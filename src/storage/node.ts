@@ -9,8 +9,10 @@ import type http from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import type { Logger } from '../common/logging.js';
 import { auditRequest } from '../http/audit.js';
+import { readBody } from '../http/body.js';
 import { customHttpError, isHttpError } from '../http/errors.js';
 import { closeServer, createInnerServer, listen, sendError } from '../http/listen.js';
+import { watchSilence } from '../http/silence.js';
 import { parseByteRange } from './byte-range.js';
 import {
   createObjectFiles,
@@ -19,6 +21,7 @@ import {
   type ObjectFiles,
   type ObjectName,
   type OpenedObject,
+  smallBytes,
 } from './object-files.js';
 
 export interface StorageNodeOptions {
@@ -42,16 +45,18 @@ export async function startStorageNode(options: StorageNodeOptions): Promise<Sto
   const { log, root } = options;
   const files = createObjectFiles(root);
   await files.prepare();
+  const availableBytes = rememberAvailable(files);
   const handle = (request: http.IncomingMessage, response: http.ServerResponse, isWaiting: boolean): void => {
     auditRequest(log, request, response);
-    endSilence(request, response);
-    answer({ files, root, request, response, isWaiting }).catch((error: unknown) => {
+    watch(request, response);
+    answer({ files, root, availableBytes, request, response, isWaiting }).catch((error: unknown) => {
       if (!isHttpError(error) && !request.socket.destroyed)
         log.error({ err: error, url: request.url }, 'request failed');
       refuse(request, response, error);
     });
   };
   const server = createInnerServer((request, response) => handle(request, response, false));
+  const watch = watchSilence(server, silenceMs, () => true);
   server.on('checkContinue', (request: http.IncomingMessage, response: http.ServerResponse) =>
     handle(request, response, true),
   );
@@ -63,6 +68,7 @@ export async function startStorageNode(options: StorageNodeOptions): Promise<Sto
 interface Exchange {
   readonly files: ObjectFiles;
   readonly root: string;
+  readonly availableBytes: () => Promise<number>;
   readonly request: http.IncomingMessage;
   readonly response: http.ServerResponse;
   /** The client sends its body only after `100 Continue`. */
@@ -99,18 +105,44 @@ function parseName(url = ''): ObjectName {
   throw customHttpError({ statusCode: 400, code: 'InvalidResource', message: `"${path}" is not /<uuid>/<uuid>` });
 }
 
-async function put({ files, root, request, response, isWaiting }: Exchange, name: ObjectName): Promise<void> {
+async function put(
+  { files, root, availableBytes, request, response, isWaiting }: Exchange,
+  name: ObjectName,
+): Promise<void> {
   const expectedMd5 = parseDigest(request.headers['content-md5']);
-  const length = Number(request.headers['content-length'] ?? 0);
-  const { availableBytes } = await files.space();
-  if (length > availableBytes) throw noRoom(new Error(`${length} bytes wanted, ${availableBytes} available`), root);
+  const announced = request.headers['content-length'];
+  const length = Number(announced ?? 0);
+  const available = await availableBytes();
+  if (length > available) throw noRoom(new Error(`${length} bytes wanted, ${available} available`), root);
   if (isWaiting) response.writeContinue();
-  const { md5, replaced } = await files.receive(name, wholeBody(request), expectedMd5);
+  const isSmall = announced !== undefined && length <= smallBytes;
+  const { md5, replaced } = isSmall
+    ? await files.receiveSmall(name, await readBody(request), expectedMd5)
+    : await files.receive(name, wholeBody(request), expectedMd5);
   response.writeHead(replaced ? 204 : 201, {
     'x-joyent-computed-content-md5': md5,
     ...(replaced ? {} : { 'Content-Length': 0 }),
   });
   response.end();
+}
+
+const rememberedMs = 1000;
+
+/** Free space does not change so fast that each of a thousand small objects must ask; the disk itself refuses more. */
+function rememberAvailable(files: ObjectFiles): () => Promise<number> {
+  let askedMs = Number.NEGATIVE_INFINITY;
+  let answer = Promise.resolve(0);
+  return () => {
+    const nowMs = performance.now();
+    if (nowMs - askedMs >= rememberedMs) {
+      askedMs = nowMs;
+      answer = files.space().then(({ availableBytes }) => availableBytes);
+      answer.catch(() => {
+        askedMs = Number.NEGATIVE_INFINITY; // a failure is not remembered
+      });
+    }
+    return answer;
+  };
 }
 
 /** An upload that ends before its announced end is not an object. */
@@ -163,17 +195,6 @@ async function sendBytes(
   }
   const stream = handle.createReadStream({ start: first, end: last, highWaterMark: 256 * 1024, autoClose: false });
   await pipeline(stream, response);
-}
-
-/** Only while a request is under way: idle connections stay. */
-function endSilence(request: http.IncomingMessage, response: http.ServerResponse): void {
-  const { socket } = request;
-  const onTimeout = () => socket.destroy(new Error(`nothing heard for ${silenceMs} ms`));
-  socket.setTimeout(silenceMs, onTimeout);
-  response.once('close', () => {
-    socket.setTimeout(0);
-    socket.off('timeout', onTimeout);
-  });
 }
 
 /**

@@ -7,8 +7,12 @@
  * A directory may hold a million entries. Its size is kept by the store, in the same transaction; it is looked up only
  * now and then, since every look-up would cost as much as the write that it guards: after a look that found room for
  * n entries, n/10 writes go by unchecked, which leaves room for ten front doors that do the same.
+ *
+ * Every write looks at the directory above: writes to one directory that arrive together share a look, which begins
+ * after the last of them arrived.
  */
 import VError from 'verror';
+import { shareRuns } from '../../common/share-runs.js';
 import { and, eq, ge, le } from '../../moray/client/filter.js';
 import type { BatchRequest, MorayClient, MorayObject } from '../../moray/client/types.js';
 import type { ListOptions } from '../directories/list-options.js';
@@ -41,6 +45,15 @@ const maxRememberedDirectories = 10_000;
 export function createEntryStore(moray: MorayClient): EntryStore {
   const uncheckedWrites = new Map<string, number>();
 
+  async function get(key: string): Promise<StoredEntry | undefined> {
+    try {
+      return storedEntry(await moray.getObject<Entry>(entryBucket, key));
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  }
+
   async function count(dirname: string): Promise<number> {
     try {
       const { value } = await moray.getObject<{ count?: unknown; entries?: unknown }>(countBucket, dirname);
@@ -52,14 +65,7 @@ export function createEntryStore(moray: MorayClient): EntryStore {
   }
 
   return {
-    async get(key) {
-      try {
-        return storedEntry(await moray.getObject<Entry>(entryBucket, key));
-      } catch (error) {
-        if (isNotFound(error)) return undefined;
-        throw error;
-      }
-    },
+    get: shareRuns(get),
     async put(entry, replaces, nowMs) {
       const etag = replaces?.version ?? null;
       const put: BatchRequest = {

@@ -109,7 +109,7 @@ async function takeBytes(
   { sizeBytes, maxBytes, neededBytes, copies, digest }: Announced,
   objectId: string,
 ): Promise<{ received: Received; nodes: readonly StorageNode[] }> {
-  const { services, request, response, owner, log, requestId } = call;
+  const { services, request, response, owner, requestId } = call;
   if (sizeBytes === 0) return { received: { sizeBytes: 0, md5: emptyMd5 }, nodes: [] };
   const to: Destination = {
     nodes: services.nodes,
@@ -118,14 +118,14 @@ async function takeBytes(
     maxBytes,
     contentType: defaultContentType,
     requestId,
-    onRefused: (error) => log.warn({ err: error }, 'a storage node did not take an upload'),
+    onRefused: (error) => services.log.warn({ err: error, req_id: requestId }, 'a storage node did not take an upload'),
   };
   const stallMs = services.config.dataTimeoutMs;
   if (request.headers.expect === undefined && sizeBytes !== undefined && sizeBytes <= smallBytes) {
-    const bytes = await readSmall(request, sizeBytes, stallMs);
+    const bytes = await readSmall(request, stallMs);
     const md5 = crypto.createHash('md5').update(bytes).digest('base64');
     assertDigest(digest, md5); // before anything is stored
-    return { received: { sizeBytes, md5 }, nodes: await storeEverywhere(to, bytes) };
+    return { received: { sizeBytes, md5 }, nodes: await storeEverywhere(to, bytes, md5) };
   }
   const uploads = await openUploads(to, sizeBytes);
   if (request.headers.expect !== undefined) response.writeContinue();

@@ -88,9 +88,12 @@ async function* copiesOf(call: Call, entry: ObjectEntry, { first, last }: Part):
         yield wanted;
       }
       if (at > last) return;
-      call.log.error({ url, path, at, last }, 'a copy of an object is too short');
+      call.services.log.error({ req_id: call.requestId, url, path, at, last }, 'a copy of an object is too short');
     } catch (error) {
-      call.log.warn({ err: error, url, path, at }, 'a copy of an object cannot be read');
+      call.services.log.warn(
+        { err: error, req_id: call.requestId, url, path, at },
+        'a copy of an object cannot be read',
+      );
     }
   }
   throw new VError({ name: 'NoCopyError', info: { path } }, 'no copy of object %s could be read', path);

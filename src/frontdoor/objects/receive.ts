@@ -12,6 +12,7 @@
 import crypto from 'node:crypto';
 import type { Request } from 'restify';
 import VError from 'verror';
+import { readBody } from '../../http/body.js';
 import { httpError } from '../../http/errors.js';
 import type { StorageNode } from '../placement/choose.js';
 import { type NodeClient, statusOf, type Upload } from '../placement/node-client.js';
@@ -49,9 +50,8 @@ export async function openUploads(to: Destination, sizeBytes: number | undefined
 }
 
 /** Stores the bytes on every node of the first set whose nodes all take them. @throws as `openUploads`. */
-export async function storeEverywhere(to: Destination, bytes: Buffer): Promise<readonly StorageNode[]> {
+export async function storeEverywhere(to: Destination, bytes: Buffer, md5: string): Promise<readonly StorageNode[]> {
   const { nodes, path, contentType, requestId } = to;
-  const md5 = crypto.createHash('md5').update(bytes).digest('base64');
   return onFirstSet(
     to,
     async (node) => {
@@ -127,11 +127,7 @@ export async function receive(options: ReceiveOptions): Promise<Received> {
   }
 }
 
-type PumpOptions = Pick<ReceiveOptions, 'request' | 'sizeBytes' | 'maxBytes'> & {
-  readonly uploads: readonly Pick<OpenUpload, 'upload'>[];
-};
-
-async function pump({ request, uploads, maxBytes, sizeBytes: announced }: PumpOptions, watch: Watch) {
+async function pump({ request, uploads, maxBytes, sizeBytes: announced }: ReceiveOptions, watch: Watch) {
   const hash = crypto.createHash('md5');
   let sizeBytes = 0;
   try {
@@ -153,22 +149,17 @@ async function pump({ request, uploads, maxBytes, sizeBytes: announced }: PumpOp
 }
 
 /** A body of known, small size. @throws VError `UploadTimeout`, `UploadAbandoned`. */
-export async function readSmall(request: Request, sizeBytes: number, stallMs: number): Promise<Buffer> {
-  const pieces: Buffer[] = [];
-  const keep: Upload = {
-    write: (chunk) => {
-      pieces.push(chunk);
-      return undefined;
-    },
-    finish: async () => undefined,
-    abort: () => {},
-  };
+export async function readSmall(request: Request, stallMs: number): Promise<Buffer> {
+  if (request.complete) return readBody(request);
   const watch = startWatch(stallMs);
+  request.on('data', watch.progress);
   try {
-    const uploads = [{ upload: keep }];
-    await Promise.race([pump({ request, uploads, sizeBytes, maxBytes: sizeBytes }, watch), watch.stalled]);
-    return Buffer.concat(pieces);
+    return await Promise.race([readBody(request), watch.stalled]);
+  } catch (error) {
+    if (request.destroyed && !request.complete) throw httpError('UploadAbandoned');
+    throw error;
   } finally {
+    request.off('data', watch.progress);
     watch.stop();
   }
 }

@@ -141,10 +141,14 @@ function storeOnce(
 ): Promise<string | undefined> {
   const headers = { 'content-length': bytes.length, 'content-type': contentType, 'x-request-id': requestId };
   return new Promise((resolve, reject) => {
-    const request = http.request(`${url}${path}`, { method: 'PUT', agent, headers, timeout: storeTimeoutMs });
-    request.once('timeout', () => request.destroy(new Error('no answer in time')));
-    request.once('error', (cause) => reject(nodeError(url, 'failed', {}, cause)));
+    const request = http.request(`${url}${path}`, { method: 'PUT', agent, headers });
+    const timer = setTimeout(() => request.destroy(new Error('no answer in time')), storeTimeoutMs);
+    request.once('error', (cause) => {
+      clearTimeout(timer);
+      reject(nodeError(url, 'failed', {}, cause));
+    });
     request.once('response', (response) => {
+      clearTimeout(timer);
       response.resume();
       const status = response.statusCode ?? 0;
       if (status === 201 || status === 204) resolve(single(response.headers['x-joyent-computed-content-md5']));

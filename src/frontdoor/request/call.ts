@@ -33,7 +33,7 @@ export interface Arrival {
   readonly request: Request;
   readonly response: Response;
   readonly services: Services;
-  readonly log: Logger;
+  /** Named `req_id` in the log. */
   readonly requestId: string;
   readonly nowMs: number;
   readonly method: string;

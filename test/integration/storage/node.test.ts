@@ -104,7 +104,7 @@ t.test('an upload that breaks off leaves nothing, and the old object', async (t)
   await askHttp(url + object, { method: 'PUT', body: 'old' });
   const { port } = new URL(url);
   const socket = net.connect(Number(port), '127.0.0.1');
-  socket.write(`PUT ${object} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n`);
+  socket.write(`PUT ${object} HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\nExpect: 100-continue\r\n\r\n`);
   await once(socket, 'data');
   socket.write('half of it');
   await temporariesAre(root, 1);
