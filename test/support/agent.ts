@@ -98,7 +98,7 @@ function createFakeDriver(directory: string): FakeDriver {
       driver.mapped.delete(zone);
       driver.resets.push(zone);
     },
-    setLimits: async () => {},
+    setLimits: async () => 'done' as const,
     async mapObject(zone, source, name) {
       if (source !== null && !fs.existsSync(source)) throw new Error(`no such file: ${source}`);
       driver.mapped.set(zone, name);

@@ -9,7 +9,7 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import type { Test } from 'tap';
-import type { ZoneDriver } from '../../src/agent/zones/driver.js';
+import type { ZoneDriver, ZoneLimits } from '../../src/agent/zones/driver.js';
 import { createDriver } from '../../src/agent/zones/drivers/choose.js';
 import type { ZoneDriverConfig } from '../../src/agent/zones/drivers/config.js';
 import { createLogger } from '../../src/common/logging.js';
@@ -61,7 +61,7 @@ export interface TestZones {
   readonly storage: string;
   readonly dataDir: string;
   /** Resets the zone and resolves when its lackey has connected. */
-  boot(): Promise<ZoneShell>;
+  boot(limits?: ZoneLimits): Promise<ZoneShell>;
   /** The next lackey that connects, without a reset. */
   nextShell(): Promise<ZoneShell>;
 }
@@ -130,7 +130,14 @@ export async function startTestZones(t: Test, kind: 'oci' | 'process', given?: T
   t.teardown(() => driver.stop());
   await driver.start();
   const accept = await listenForLackeys(path.join(driver.socketDirectory(zone), 'sock'), (stop) => t.teardown(stop));
-  return { driver, zone, storage, dataDir: config.dataDir, nextShell: accept, boot: () => boot(driver, zone, accept) };
+  return {
+    driver,
+    zone,
+    storage,
+    dataDir: config.dataDir,
+    nextShell: accept,
+    boot: (limits) => boot(driver, zone, accept, limits),
+  };
 }
 
 /** For a process of its own, which a test kills. */
@@ -142,9 +149,14 @@ export async function bootZone(config: ZoneDriverConfig): Promise<ZoneShell> {
   return boot(driver, zone, accept);
 }
 
-async function boot(driver: ZoneDriver, zone: string, accept: () => Promise<ZoneShell>): Promise<ZoneShell> {
+async function boot(
+  driver: ZoneDriver,
+  zone: string,
+  accept: () => Promise<ZoneShell>,
+  limits = testLimits,
+): Promise<ZoneShell> {
   const shell = accept();
-  await driver.reset(zone, testImage, testLimits, new AbortController().signal);
+  await driver.reset(zone, testImage, limits, new AbortController().signal);
   return shell;
 }
 

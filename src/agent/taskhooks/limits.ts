@@ -1,4 +1,4 @@
-/** Memory, disk and image that the phase asks for. A zone with another image is reset once more: it is fresh anyway. */
+/** Memory, disk and image that the phase asks for. For another image or disk the zone is reset once more: it is fresh. */
 import type { StreamHook } from './hook.js';
 
 export const limits: StreamHook = {
@@ -10,13 +10,11 @@ export const limits: StreamHook = {
       memoryMb: phase.memory ?? defaultLimits.memoryMb,
       diskGb: phase.disk ?? defaultLimits.diskGb,
     };
-    if (image.name !== defaultImage.name || image.version !== defaultImage.version) {
-      await driver.reset(zone, image, wanted, signal);
-      newLife();
-      return;
-    }
-    if (wanted.memoryMb !== defaultLimits.memoryMb || wanted.diskGb !== defaultLimits.diskGb) {
-      await driver.setLimits(zone, wanted);
-    }
+    const otherImage = image.name !== defaultImage.name || image.version !== defaultImage.version;
+    const otherLimits = wanted.memoryMb !== defaultLimits.memoryMb || wanted.diskGb !== defaultLimits.diskGb;
+    if (!otherImage && !otherLimits) return;
+    if (!otherImage && (await driver.setLimits(zone, wanted)) === 'done') return;
+    await driver.reset(zone, image, wanted, signal);
+    newLife();
   },
 };

@@ -44,8 +44,11 @@ export interface ZoneDriver {
   socketInZone(zone: string): string;
   /** Leaves the zone pristine and running with its lackey started. Safe to repeat, also on what an aborted call left. */
   reset(zone: string, image: ZoneImage, limits: ZoneLimits, signal: AbortSignal): Promise<void>;
-  /** Changes the limits of a zone that was reset and has run nothing yet. */
-  setLimits(zone: string, limits: ZoneLimits): Promise<void>;
+  /**
+   * Changes the limits of a zone that was reset and has run nothing yet, or answers that this takes another reset:
+   * where disks cannot be resized.
+   */
+  setLimits(zone: string, limits: ZoneLimits): Promise<'done' | 'needs reset'>;
   /**
    * Makes a host file appear in the zone, read-only, without copying it when it is on the same mount.
    * @param source path on the host; null is the empty object. @param name `/login/stor/…`, already abbreviated.

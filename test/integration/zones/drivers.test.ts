@@ -74,6 +74,30 @@ async function keepsPromises(t: Test, kind: 'oci' | 'process'): Promise<void> {
     t.ok((usage.freeDiskBytes ?? 0) > 0);
   });
 
+  const unlimited = kind === 'oci' && process.getuid?.() === 0 ? false : 'no disk cap without containers and root';
+  await t.test(
+    'the disk is as large as the phase asks for, and another one for each',
+    { skip: unlimited },
+    async (t) => {
+      const shell = await zones.boot({ memoryMb: 128, diskGb: 1 });
+      t.match(await shell.run('df -BM --output=size,avail / | tail -1'), { stdout: /^ *10\d\dM +\d{3,4}M\n$/ });
+      const fill = 'head -c 2G /dev/zero > $ROOT/var/tmp/big || stat -c %s $ROOT/var/tmp/big';
+      const filled = await shell.run(fill);
+      t.match(filled, { stderr: /No space left on device/ });
+      t.ok(Number(filled.stdout) > 0.9 * 2 ** 30, 'nearly all of it can be used');
+      t.ok(((await driver.usage(zone)).freeDiskBytes ?? 0) < 10 * 2 ** 20, 'and the agent sees that it is full');
+      t.match(await shell.run('rm $ROOT/var/tmp/big; echo x > $ROOT/var/tmp/small'), { status: 0 });
+      const files = 'cd $ROOT/var/tmp && seq 20000 | xargs touch 2> errors; tail -1 errors >&2; ls | wc -l';
+      const many = await shell.run(files);
+      t.match(many, { stderr: /No space left on device/ });
+      t.ok(Number(many.stdout) > 16_000, 'files are limited in number');
+      t.equal(await driver.setLimits(zone, { memoryMb: 128, diskGb: 2 }), 'needs reset');
+      const larger = await zones.boot({ memoryMb: 128, diskGb: 2 });
+      t.match(await larger.run('df -BM --output=size,avail / | tail -1'), { stdout: /^ *20\d\dM +20\d\dM\n$/ });
+      t.equal(await driver.setLimits(zone, { memoryMb: 256, diskGb: 2 }), 'done');
+    },
+  );
+
   await t.test('a lackey that dies is started again, without what it left running', async (t) => {
     const first = await zones.boot();
     await first.start('exec -a "straggler-$MARLIN_ZONE" sleep 1000');

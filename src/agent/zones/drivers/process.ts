@@ -155,7 +155,10 @@ export async function createProcessDriver(config: ZoneDriverConfig, log: Logger)
       signal.throwIfAborted();
       running.set(zone, await startKeeper(zone));
     },
-    setLimits: noteMemory,
+    async setLimits(zone, limits) {
+      await noteMemory(zone, limits);
+      return 'done';
+    },
     async mapObject(zone, source, name) {
       return farmOf(zone) + (await createFarm(farmOf(zone)).link(source, name));
     },

@@ -3,7 +3,8 @@
  * container, and must be as new for each of them.
  *
  *   DATA/zones/<zone>/farm/           the zone's /manta: hard links of objects, kept over resets
- *   DATA/zones/<zone>/scratch/<n>/    root file system of the zone's n-th life, owned by the zone's own ids
+ *   DATA/zones/<zone>/scratch/<n>     root file system of the zone's n-th life, owned by the zone's own ids: an image
+ *                                     of the size that its user may fill (disks.ts), else a directory
  *   DATA/zones/<zone>/bundle-<n>/     config.json, runtime's log and pid file of that life
  *   DATA/run/z<N>/sock                the zone's socket; DATA/run/runc: the runtime's state
  *
@@ -32,6 +33,7 @@ import { createFarm, type Farm } from '../link-farm.js';
 import { removeTree } from '../remove-tree.js';
 import { type BundleOptions, bundleConfig, idsPerZone, keeperCommand, memoryLimitBytes } from './bundle.js';
 import { detectCgroups, limitMemory, readUsage, removeGroup } from './cgroups.js';
+import { type Disk, type Disks, directoryDisks, imageDisks, tryImageDisks } from './disks.js';
 import { type MountSpace, openMountSpace } from './mount-space.js';
 import {
   type Container,
@@ -59,7 +61,7 @@ const ceilings: Readonly<Record<string, number>> = {
 
 /** One life of a zone. */
 interface Life {
-  readonly root: string;
+  readonly disk: Disk;
   readonly bundle: string;
   readonly group: string;
   readonly container: Container;
@@ -80,6 +82,7 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
   const lives = new Map<string, Life>();
   const removals = new Set<Promise<void>>();
   let mountSpace: MountSpace | null = null;
+  const emptyDisks = path.join(dataDir, 'run/disks');
   let lastLife = 0;
 
   const runtime = (): Runtime => ({ program, stateDirectory, enter: mountSpace?.enter ?? [] });
@@ -87,6 +90,7 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
   const scratchOf = (zone: string) => path.join(zoneDirectory(zone), 'scratch');
   const farmDirectory = (zone: string) => path.join(zoneDirectory(zone), 'farm');
   const farms = new Map(config.zones.map((zone) => [zone, createFarm(farmDirectory(zone))]));
+  let disks: Disks = directoryDisks({ directory: scratchOf, mountSpace });
   const socketDirectory = (zone: string) => path.join(dataDir, 'run', `z${zoneIndex(config, zone)}`);
   const uidBase = (zone: string) => (isRoot ? config.zoneUidBase + zoneIndex(config, zone) * idsPerZone : null);
   const ownerOf = (zone: string) => {
@@ -119,30 +123,30 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
   /** Makes the files of a zone's next life and creates its container, not started yet. */
   async function prepare(zone: string, version: string, limits: ZoneLimits): Promise<Life> {
     const name = String(++lastLife);
-    const root = path.join(scratchOf(zone), name);
     const bundle = path.join(zoneDirectory(zone), `bundle-${name}`);
     const group = `/marlin-${deployment}/${zone}.${name}`;
+    const disk = await disks.make(zone, name, limits.diskGb);
     try {
-      const container = await makeContainer(zone, { name, root, bundle, group }, version, limits);
-      return { root, bundle, group, container, ending: false };
+      const container = await makeContainer(zone, { name, disk, bundle, group }, version, limits);
+      return { disk, bundle, group, container, ending: false };
     } catch (error) {
-      await remove({ root, bundle, name: `${zone}.${name}` }).catch(() => {}); // the cause says more
+      await remove({ disk, bundle, name: `${zone}.${name}` }).catch(() => {}); // the cause says more
       throw error;
     }
   }
 
   async function makeContainer(
     zone: string,
-    life: { name: string; root: string; bundle: string; group: string },
+    life: { name: string; disk: Disk; bundle: string; group: string },
     version: string,
     limits: ZoneLimits,
   ): Promise<Container> {
-    const { name, root, bundle, group } = life;
+    const { name, disk, bundle, group } = life;
     await fs.mkdir(bundle, { mode: 0o700 });
-    await makeSkeleton({ root, zone, version, memoryMb: limits.memoryMb, host, owner: ownerOf(zone) });
+    await makeSkeleton({ root: disk.root, zone, version, memoryMb: limits.memoryMb, host, owner: ownerOf(zone) });
     const options: BundleOptions = {
       zone,
-      rootPath: mountSpace === null ? root : path.join(mountSpace.place(zone), name),
+      rootPath: disk.mounted,
       hostDirectories: host.directories,
       farm: farmDirectory(zone),
       installRoot,
@@ -167,17 +171,17 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
   }
 
   function removeLater(life: Life): void {
-    const { root, bundle, container } = life;
-    const removal = remove({ root, bundle, name: container.id }).catch((error: unknown) => {
+    const { disk, bundle, container } = life;
+    const removal = remove({ disk, bundle, name: container.id }).catch((error: unknown) => {
       log.warn({ err: error, container: container.id }, 'could not remove what a zone left; the next start will');
     });
     removals.add(removal);
     removal.finally(() => removals.delete(removal));
   }
 
-  async function remove(life: { root: string; bundle: string; name: string }): Promise<void> {
+  async function remove(life: { disk: Disk; bundle: string; name: string }): Promise<void> {
     await deleteContainer(runtime(), life.name);
-    await removeTree(life.root);
+    await life.disk.remove();
     await removeTree(life.bundle);
   }
 
@@ -201,7 +205,21 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
       for (const entry of await fs.readdir(scratchOf(zone)).catch(() => []))
         await removeTree(path.join(scratchOf(zone), entry));
     }
+    await removeTree(emptyDisks);
     await removeGroup(`/marlin-${deployment}`);
+  }
+
+  async function openDisks(mountSpace: MountSpace): Promise<Disks> {
+    const parts = { directory: scratchOf, mountSpace };
+    try {
+      const images = await imageDisks({ ...parts, emptyDirectory: emptyDisks });
+      const [zone] = config.zones;
+      if (zone !== undefined) await tryImageDisks(images, zone);
+      return images;
+    } catch (error) {
+      log.warn({ err: error }, 'ZONES HAVE NO DISK CAP: a task can fill the disk of this machine');
+      return directoryDisks(parts);
+    }
   }
 
   return {
@@ -214,8 +232,9 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
       if (isRoot) {
         const scratches = new Map(config.zones.map((zone) => [zone, scratchOf(zone)]));
         mountSpace = await openMountSpace(deployment, scratches);
+        disks = await openDisks(mountSpace);
       } else {
-        log.warn('without root, zones have no memory cap, no accounting and a single user id');
+        log.warn('without root, zones have no memory cap, no disk cap, no accounting and a single user id');
       }
     },
     socketDirectory,
@@ -231,9 +250,11 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
     },
     async setLimits(zone, limits) {
       const life = lifeOf(zone);
+      if (disks.limited && limits.diskGb !== life.disk.sizeGb) return 'needs reset';
       if (isRoot) await limitMemory(cgroups, life.group, memoryLimitBytes(limits.memoryMb));
       const owner = ownerOf(zone) ?? ownIds;
-      await writeFileBelow(life.root, memoryFile, line(limits.memoryMb), { ...owner, mode: 0o644 });
+      await writeFileBelow(life.disk.root, memoryFile, line(limits.memoryMb), { ...owner, mode: 0o644 });
+      return 'done';
     },
     async mapObject(zone, source, name) {
       return `/manta${await farmOf(zone).link(source, name)}`;
@@ -241,15 +262,15 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
     unmapObjects: (zone) => farmOf(zone).unlink(),
     async writeAsset(zone, name, content) {
       const owner = ownerOf(zone) ?? ownIds;
-      await writeFileBelow(path.join(lifeOf(zone).root, 'assets'), name, content, { ...owner, mode: 0o755 });
+      await writeFileBelow(path.join(lifeOf(zone).disk.root, 'assets'), name, content, { ...owner, mode: 0o755 });
     },
     async usage(zone) {
       const life = lifeOf(zone);
       const counted = isRoot ? readUsage(cgroups, life.group) : { memoryFailures: 0 };
-      const disk = statfsSync(life.root); // answered from memory, like the figures of control groups
+      const disk = statfsSync(life.disk.root); // answered from memory, like the figures of control groups
       return { ...counted, freeDiskBytes: disk.bavail * disk.bsize };
     },
-    saveLog: (zone, toFile) => copyFileFrom(lifeOf(zone).root, lackeyLog, toFile),
+    saveLog: (zone, toFile) => copyFileFrom(lifeOf(zone).disk.root, lackeyLog, toFile),
     async ended(zone) {
       const life = lifeOf(zone);
       await life.container.gone;

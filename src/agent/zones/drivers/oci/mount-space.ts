@@ -14,6 +14,8 @@ export interface MountSpace {
   readonly enter: readonly string[];
   /** Where the directory is for whoever came in by `enter`. */
   place(name: string): string;
+  /** The path by which we see what they see at `inside`. */
+  seen(inside: string): string;
   close(): Promise<void>;
 }
 
@@ -39,6 +41,7 @@ export async function openMountSpace(
   return {
     enter: ['nsenter', `--mount=/proc/${helper.pid}/ns/mnt`, '--'],
     place,
+    seen: (inside) => `/proc/${helper.pid}/root${inside}`,
     async close() {
       helper.stdin?.end();
       await gone;
