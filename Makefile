@@ -23,7 +23,7 @@ build/.compiled: node_modules/.installed tsconfig.json $(SOURCES)
 	touch $@
 
 # What a zone sees as /opt/marlin: node, the lackey and the tools for user commands.
-build/.zone: build/.compiled tools/build/zone.sh $(shell find src/zonetools -type f 2>/dev/null)
+build/.zone: build/.compiled tools/build/zone.sh tools/build/bundle.cjs $(shell find src/zonetools -type f 2>/dev/null)
 	tools/build/zone.sh build/zone
 	touch $@
 

@@ -194,7 +194,8 @@ export interface TestLackey {
 }
 
 const build = path.resolve(fileURLToPath(import.meta.url), '../../..');
-export const toolsSource = path.resolve(build, '../src/zonetools/ubin');
+/** The tools for user commands, as `make` builds them. */
+export const toolsDirectory = path.join(build, 'zone/ubin');
 
 /** @param root of a lackey that runs or ran before, to start another in its zone. */
 export function startLackey(t: Teardown, agent: FakeAgent, root?: string): TestLackey {
@@ -208,7 +209,7 @@ export function startLackey(t: Teardown, agent: FakeAgent, root?: string): TestL
       MARLIN_LACKEY_ROOT: zoneRoot,
       MARLIN_LACKEY_PORT: '0',
       MARLIN_LACKEY_KILL: 'marked',
-      MARLIN_UBIN: toolsSource,
+      MARLIN_UBIN: toolsDirectory,
     },
   });
   const port = new Promise<number>((resolve) => {

@@ -26,20 +26,36 @@ fi
 # Our own code, small: afresh each time.
 rm -rf "$target/lib" "$target/ubin"
 mkdir -p "$target/lib" "$target/ubin"
-for part in lackey taskapi zonetools; do
+for part in lackey taskapi; do
   (cd build/src && find "$part" -name '*.js' -exec cp --parents -t "$target/lib" {} +)
 done
 printf '{ "type": "module" }\n' >"$target/lib/package.json"
-
 cp src/zonetools/ubin/* "$target/ubin/"
-client=$target/ubin/.client
-mv "$target/ubin/client" "$client"
+
+# The tools that a task calls often are one native program. Static, it runs in any image; where there is no static C
+# library, at least in the machine's own.
+command -v "${CC:-cc}" >/dev/null || {
+  echo 'mpipe, mcat and mtee need a C compiler: install one (Debian: apt-get install gcc libc6-dev), then run make again' >&2
+  exit 1
+}
+compile() { "${CC:-cc}" -std=gnu11 -O2 -Wall -Wextra "$@" -o "$target/ubin/.emit" src/zonetools/native/*.c; }
+compile -static 2>/dev/null || compile
+for name in mpipe mcat mtee; do ln -s .emit "$target/ubin/$name"; done
+
+# Those that stream start from one file each.
+mv "$target/ubin/tool" "$target/ubin/.tool"
+for name in maggr msplit; do
+  node tools/build/bundle.cjs "build/src/zonetools/$name/main.js" >"$target/lib/$name.cjs"
+  ln -s .tool "$target/ubin/$name"
+done
+
+# The published commands, each by its name.
+mv "$target/ubin/client" "$target/ubin/.client"
 for command in node_modules/manta/bin/*; do
   name=${command##*/}
   [[ -e $target/ubin/$name ]] || ln -s .client "$target/ubin/$name"
 done
-chmod 755 "$target"/ubin/* "$client"
-chmod 644 "$target/ubin/http.sh"
+chmod 755 "$target"/ubin/* "$target"/ubin/.[a-z]*
 
 # The published packages, with all that they depend on and nothing else; again only when the dependencies changed.
 stamp=$target/node_modules/.installed

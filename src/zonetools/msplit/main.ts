@@ -6,8 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import { finished } from 'node:stream/promises';
-import zlib from 'node:zlib';
-import { emitFile } from '../objects/emit.js';
+import type { Gzip } from 'node:zlib';
 import { BadInput, createChooser } from './keys.js';
 import { readLines } from './lines.js';
 import { type MsplitOptions, readOptions, usage } from './options.js';
@@ -19,7 +18,8 @@ const gatheredLength = 64 * 1024;
 async function split(options: MsplitOptions): Promise<readonly string[]> {
   const choose = createChooser(options);
   const files = Array.from({ length: options.reducerCount }, (_, index) => `/var/tmp/msplit.${process.pid}.${index}`);
-  const buckets = files.map((file) => openBucket(file, options.gzip));
+  const createGzip = options.gzip ? (await import('node:zlib')).createGzip : undefined;
+  const buckets = files.map((file) => openBucket(file, createGzip?.()));
   try {
     for await (const line of readLines(process.stdin)) await buckets[choose(line)]?.add(`${line}\n`);
   } catch (error) {
@@ -36,10 +36,10 @@ interface Bucket {
   close(): Promise<void>;
 }
 
-function openBucket(file: string, gzip: boolean): Bucket {
+function openBucket(file: string, gzip: Gzip | undefined): Bucket {
   const output = fs.createWriteStream(file);
-  const input = gzip ? zlib.createGzip() : output;
-  if (gzip) input.pipe(output);
+  const input = gzip ?? output;
+  gzip?.pipe(output);
   const closed = finished(output);
   closed.catch(() => {}); // thrown by close
   let gathered = '';
@@ -61,6 +61,7 @@ function openBucket(file: string, gzip: boolean): Bucket {
 }
 
 async function emitAll(files: readonly string[], { outputBase, url }: MsplitOptions): Promise<void> {
+  const { emitFile } = await import('../objects/emit.js'); // with all of HTTP: not before it is needed
   const id = randomUUID();
   const waiting = [...files.entries()];
   const worker = async () => {
@@ -97,4 +98,6 @@ async function main(): Promise<number> {
   return 0;
 }
 
-process.exitCode = await main();
+main().then((status) => {
+  process.exitCode = status;
+});

@@ -6,8 +6,15 @@ export interface ParsedOptions {
   readonly problem?: string;
 }
 
-/** @param letters as for getopt: `ab:` is `-a` without and `-b` with an argument. */
-export function parseShortOptions(letters: string, args: readonly string[]): ParsedOptions {
+/**
+ * @param letters as for getopt: `ab:` is `-a` without and `-b` with an argument.
+ * @param manner `lenient`: unknown options and missing arguments are passed over.
+ */
+export function parseShortOptions(
+  letters: string,
+  args: readonly string[],
+  manner: 'strict' | 'lenient' = 'strict',
+): ParsedOptions {
   const options: { letter: string; value: string }[] = [];
   let index = 0;
   for (; index < args.length; index++) {
@@ -18,6 +25,7 @@ export function parseShortOptions(letters: string, args: readonly string[]): Par
       const letter = arg[at] ?? '';
       const known = letters.indexOf(letter);
       if (known === -1 || letter === ':') {
+        if (manner === 'lenient') continue;
         return { options, operands: [], problem: `illegal option -- ${letter}` };
       }
       if (letters[known + 1] !== ':') {
@@ -25,8 +33,10 @@ export function parseShortOptions(letters: string, args: readonly string[]): Par
         continue;
       }
       const value = at + 1 < arg.length ? arg.slice(at + 1) : args[++index];
-      if (value === undefined) return { options, operands: [], problem: `option requires an argument -- ${letter}` };
-      options.push({ letter, value });
+      if (value !== undefined) options.push({ letter, value });
+      else if (manner === 'strict') {
+        return { options, operands: [], problem: `option requires an argument -- ${letter}` };
+      }
       break;
     }
   }

@@ -54,6 +54,35 @@ t.test('mpipe', async (t) => {
     t.match(object?.headers, { 'a-b': 'c:d', g: 'h: i', 'x-manta-reducer': '1', 'content-type': 'text/plain' });
   });
 
+  await t.test('sends the last of equal headers, and its own instead of the user’s', async (t) => {
+    await run('mpipe -f $MANTA_INPUT_FILE -H a:1 -H A:2 -H x-manta-stream:stderr /bob/jobs/J/stor/headers.json');
+    const { headers } = agent.objects.get('/bob/jobs/J/stor/headers.json') ?? {};
+    t.match(headers, {
+      a: '2',
+      'x-manta-stream': 'stdout',
+      'content-type': 'application/json',
+      'accept-version': '~1.0',
+    });
+    t.match(headers, { accept: 'application/json', 'content-length': '11', 'x-request-id': new RegExp(`^${uuid}$`) });
+  });
+
+  await t.test('says what the server said, whatever characters it used', async (t) => {
+    agent.intercept = (request, response) => {
+      if (request.url !== '/bob/stor/quoted') return false;
+      response.writeHead(403, { 'content-type': 'application/json' });
+      response.end('{"detail":{"message":"no"},"code":"X","message":"say \\"\\u00e4\\" \\\\ to\\n\\/it"}');
+      return true;
+    };
+    const report = await run('mpipe -f $MANTA_INPUT_FILE /bob/stor/quoted');
+    t.equal(text(report.stderr), 'mpipe: say "ä" \\ to\n/it\n');
+    agent.intercept = (request) => {
+      if (request.url === '/bob/stor/cut') request.socket.destroy();
+      return request.url === '/bob/stor/cut';
+    };
+    t.equal(text((await run('mtee /bob/stor/cut || (rm /var/tmp/mtee.*; exit 1)')).stderr), 'socket hang up\n');
+    agent.intercept = () => false;
+  });
+
   await t.test('uploads a file and leaves it', async (t) => {
     const report = await run('mpipe -f $MANTA_INPUT_FILE /bob/jobs/J/stor/copy; ls $MANTA_INPUT_FILE >&2');
     t.equal(verdict(report), 'commit');
@@ -83,7 +112,14 @@ t.test('mpipe', async (t) => {
     ['mpipe -f', /^option requires an argument -- f\nusage: /],
     ['env -u MANTA_OUTPUT_BASE mpipe', /^mpipe: manta configuration not found in environment\n$/],
     ['mcat', /^usage: mcat objectkey\n\n/],
+    ['mpipe -p -H a:b -x', /^illegal option -- x\nusage: /],
+    ['mpipe -f /etc', /^mpipe: file \/etc does not exist or is not readable\.\nusage: /],
+    ['mcat -h', /^illegal option -- h\nusage: /],
+    ['mcat -r', /^option requires an argument -- r\nusage: /],
     ['mcat -rx a', /^mcat: invalid reducer\nusage: /],
+    ['mtee -H nocolon a', /^mtee: headers must be in the format of: \[header\] \+ ": " \+ \[value\]\nusage: /],
+    ['env -u MANTA_NO_AUTH -u MANTA_USER mtee a', /^account is a required argument\nusage: /],
+    ['env -u MANTA_NO_AUTH mtee a', /^keyId is a required argument\nusage: /],
     ['mtee -cx a', /^mtee: invalid durability \(-c\)\nusage: mtee \[-c durability\] \[-H header:value \.\.\.\] \[manta_key\]\n/],
     ['mtee', /^mtee: A manta object key must be specified\.\nusage: /],
     ['env -u MANTA_URL mtee a', /^url is a required argument\nusage: /],
@@ -119,9 +155,18 @@ t.test('mcat emits by reference, all operands, and stops at the first refusal', 
     ['/bob/stor/obj1', 'true', 'stdout', '2'],
     ['/bob/stor/my%20obj', 'true', 'stdout', '2'],
   ]);
-  const refused = await agent.run(mapTask(agent, 'mcat /bob/stor/bad /bob/stor/never'));
+  const refused = await agent.run(mapTask(agent, 'mcat /bob/stor/bad /bob/stor/x'));
+  t.equal(verdict(refused), failed(1));
   t.equal(text(refused.stderr), 'server returned 409\n');
-  t.equal(headers.length, 3);
+  headers.length = 0;
+  const many = await agent.run(mapTask(agent, "seq -f '/bob/stor/%g' 1000 | xargs mcat"));
+  t.equal(verdict(many), 'commit');
+  t.same(
+    headers.map((one) => (one as string[])[0]).sort(),
+    Array.from({ length: 1000 }, (_, n) => `/bob/stor/${n + 1}`).sort(),
+  );
+  const nobody = await agent.run(mapTask(agent, 'mcat -p 1 /bob/stor/x'));
+  t.match(text(nobody.stderr), /^mcat: connect ECONNREFUSED 127\.0\.0\.1:1\n$/);
 });
 
 t.test('mtee passes everything on and saves a copy that is no output', async (t) => {
