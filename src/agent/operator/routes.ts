@@ -52,7 +52,7 @@ export function operatorRoutes(pool: Pool, pollCount: (zone: string) => number):
       path: '/zones/:zone',
       async handle(request, response) {
         const zone = zoneOf(request);
-        if (zone.state === 'disabled') {
+        if (zone.state === 'disabled' && !zone.removing) {
           await pool.remove(zone.name);
           done(response);
         } else response.send(409, { code: 'ConflictError', message: 'zone is not disabled' });
@@ -62,11 +62,13 @@ export function operatorRoutes(pool: Pool, pollCount: (zone: string) => number):
 }
 
 function zoneObject(zone: PoolZone, pollCount: (zone: string) => number): object {
-  const { name, state, disabled } = zone;
+  const { name, state, disabled, resetting } = zone;
   return {
     zonename: name,
     state,
     nwaiters: pollCount(name),
+    ...(zone.quiesced ? { quiesced: true } : {}),
+    ...(resetting === null ? {} : { resetFailures: resetting.failures, resetErrorMessage: resetting.message }),
     ...(disabled === null ? {} : { disableTime: disabled.time, disableErrorMessage: disabled.message }),
   };
 }
@@ -87,7 +89,13 @@ export function snapshot(of: { readonly config: AgentConfig; readonly core: Core
   const zones = [...core.pool.zones.values()];
   return {
     service: { name: 'marlin', component: 'agent', ident: config.mantaComputeId, version: '0' },
-    stats: { started, memory: process.memoryUsage() },
+    stats: {
+      zones_added: core.pool.counts.zonesAdded,
+      zones_readied: core.pool.counts.zonesReadied,
+      zones_disabled: core.pool.counts.zonesDisabled,
+      started,
+      memory: process.memoryUsage(),
+    },
     types: Object.keys(snapshotSchema),
     agent: {
       [config.instanceUuid]: {

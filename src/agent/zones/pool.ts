@@ -2,7 +2,7 @@
  * The zones of this machine: prepares them, and tells the scheduler which are ready.
  *
  * A reset that fails is tried again after a pause that doubles; after the last attempt the zone is disabled until an
- * operator enables it. A zone that ends on its own is reset like one that was used. What a zone is, is in its life
+ * operator enables it, and the reason listed. A zone that ends on its own is reset like one that was used. What a zone is, is in its life
  * cycle (life-cycle.ts); what it is used for is the scheduler's business. Source: chapter 5, section 5.
  */
 import path from 'node:path';
@@ -43,12 +43,24 @@ export interface PoolZone {
   disabled: { readonly time: string; readonly message: string } | null;
   /** Ends the preparation under way. */
   preparing: AbortController | null;
-  /** Counts resets: what concerns an earlier life is ignored. */
+  /** What the last attempts to reset it said, while it is tried again. */
+  resetting: { readonly failures: number; readonly message: string } | null;
+  /** Its files are being removed: it cannot be enabled any more. */
+  removing: boolean;
+  /** Counts lives: what concerns an earlier one is ignored. */
   life: number;
+}
+
+/** Since the agent started. */
+export interface PoolCounts {
+  zonesAdded: number;
+  zonesReadied: number;
+  zonesDisabled: number;
 }
 
 export interface Pool {
   readonly zones: ReadonlyMap<string, PoolZone>;
+  readonly counts: Readonly<PoolCounts>;
   /** Begins to prepare every zone. */
   start(names: readonly string[]): void;
   assign(zone: string): void;
@@ -69,17 +81,30 @@ export function createPool(parts: PoolParts): Pool {
   const { driver, clock, log, send } = parts;
   const zones = new Map<string, PoolZone>();
   const underWay = new Set<Promise<void>>();
+  const counts: PoolCounts = { zonesAdded: 0, zonesReadied: 0, zonesDisabled: 0 };
   let stopping = false;
 
-  function move(zone: PoolZone, event: ZoneEvent): void {
-    zone.state = nextState(zone.state, event);
+  /** The one place that changes what a zone is. @param reason why it is out of service. */
+  function move(zone: PoolZone, event: ZoneEvent, reason = ''): void {
+    const before = zone.state;
+    zone.state = nextState(before, event);
+    zone.resetting = null;
+    zone.disabled = zone.state === 'disabled' ? { time: isoTime(clock.nowMs()), message: reason } : null;
+    const lives = zone.state === 'ready' || zone.state === 'busy';
+    if (!lives) {
+      zone.life++;
+      zone.failed = false;
+      zone.quiesced &&= zone.state === 'uninit';
+    }
+    if (event === 'prepared') counts.zonesReadied++;
+    if (event === 'failed') counts.zonesDisabled++;
+    log.debug({ zone: zone.name, event, before, after: zone.state }, 'zone');
   }
 
   function prepare(zone: PoolZone, usedBy: string | null, pauseMs = 0): void {
     if (stopping) return;
     const abort = new AbortController();
     zone.preparing = abort;
-    zone.life++;
     parts.closeRequests(zone.name);
     send({ event: 'zone resetting', zone: zone.name });
     const work = reset(zone, { usedBy, pauseMs, signal: abort.signal }).finally(() => underWay.delete(work));
@@ -96,12 +121,14 @@ export function createPool(parts: PoolParts): Pool {
         break;
       } catch (error) {
         if (how.signal.aborted) break;
+        const { message } = error as Error;
         log.warn({ err: error, zone: zone.name, attempt }, 'zone could not be reset');
         if (attempt >= parts.attempts) {
           zone.preparing = null;
-          takeOut(zone, `zone not ready: ${(error as Error).message}`);
+          takeOut(zone, `zone not ready: ${message}`);
           return;
         }
+        zone.resetting = { failures: attempt, message };
         pauseMs = parts.retryMs * 2 ** (attempt - 1);
       }
     }
@@ -130,18 +157,15 @@ export function createPool(parts: PoolParts): Pool {
       log.warn({ zone: zone.name }, 'zone ended on its own');
       if (zone.state === 'busy') parts.endedAlone(zone.name);
       if (zone.state !== 'ready') return;
-      move(zone, 'assigned');
-      move(zone, 'released');
+      move(zone, 'ended');
       prepare(zone, null, parts.retryMs);
     });
   }
 
-  function takeOut(zone: PoolZone, message: string): void {
-    move(zone, 'failed');
-    zone.quiesced = false;
-    zone.failed = false;
-    zone.disabled = { time: isoTime(clock.nowMs()), message };
-    log.error({ zone: zone.name }, `zone disabled: ${message}`);
+  function takeOut(zone: PoolZone, reason: string): void {
+    move(zone, 'failed', reason);
+    parts.closeRequests(zone.name);
+    log.error({ zone: zone.name }, `zone disabled: ${reason}`);
     send({ event: 'zone disabled', zone: zone.name });
   }
 
@@ -158,6 +182,7 @@ export function createPool(parts: PoolParts): Pool {
 
   return {
     zones,
+    counts,
     start(names) {
       for (const name of names) {
         const zone: PoolZone = {
@@ -167,28 +192,27 @@ export function createPool(parts: PoolParts): Pool {
           failed: false,
           disabled: null,
           preparing: null,
+          resetting: null,
+          removing: false,
           life: 0,
         };
         zones.set(name, zone);
+        counts.zonesAdded++;
       }
       for (const zone of zones.values()) prepare(zone, null);
     },
     assign: (name) => move(named(name), 'assigned'),
     release(name, usedBy) {
       const zone = named(name);
-      zone.life++;
       if (zone.quiesced) {
-        parts.closeRequests(name);
         takeOut(zone, operatorReason);
         return;
       }
       if (zone.failed && mayDisable()) {
-        parts.closeRequests(name);
         takeOut(zone, 'zone failed (lackey timed out)');
         return;
       }
       if (zone.failed) log.error({ zone: name }, 'too many zones are disabled: a failed zone stays in service');
-      zone.failed = false;
       move(zone, 'released');
       prepare(zone, usedBy);
     },
@@ -204,8 +228,6 @@ export function createPool(parts: PoolParts): Pool {
       const zone = named(name);
       if (zone.state === 'disabled') return;
       if (zone.state === 'ready') {
-        zone.life++;
-        parts.closeRequests(name);
         takeOut(zone, operatorReason);
         return;
       }
@@ -214,16 +236,21 @@ export function createPool(parts: PoolParts): Pool {
     },
     enable(name) {
       const zone = named(name);
-      if (zone.state !== 'disabled') return;
-      zone.disabled = null;
+      if (zone.state !== 'disabled' || zone.removing) return;
       move(zone, 'enabled');
       prepare(zone, null);
     },
     async remove(name) {
       const zone = named(name);
       if (zone.state !== 'disabled') throw new VError({ name: 'ConflictError' }, 'zone is not disabled');
-      zone.life++;
-      await driver.destroy(name);
+      if (zone.removing) throw new VError({ name: 'ConflictError' }, 'zone is being removed');
+      zone.removing = true;
+      try {
+        await driver.destroy(name);
+      } finally {
+        zone.removing = false;
+      }
+      move(zone, 'removed');
       zones.delete(name);
       send({ event: 'zone removed', zone: name });
     },

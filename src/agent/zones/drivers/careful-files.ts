@@ -65,7 +65,9 @@ export async function copyFileFrom(root: string, name: string, toFile: string): 
     const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK; // a FIFO must not hold us up
     const handle = await fs.open(within(directory, file), flags);
     try {
-      if (!(await handle.stat()).isFile()) throw new VError('"%s" below "%s" is no regular file', name, root);
+      const stat = await handle.stat();
+      if (!stat.isFile()) throw new VError('"%s" below "%s" is no regular file', name, root);
+      if (stat.nlink !== 1) throw new VError('"%s" below "%s" has another name elsewhere', name, root);
       const source = handle.createReadStream({ start: 0, end: maxCopiedBytes - 1, autoClose: false });
       await fs.writeFile(toFile, source, { mode: 0o600 });
     } finally {

@@ -1,10 +1,26 @@
 import t from 'tap';
-import { nextState } from '../../../../src/agent/zones/life-cycle.js';
+import { nextState, type ZoneEvent, type ZoneState } from '../../../../src/agent/zones/life-cycle.js';
 
-t.equal(nextState('uninit', 'prepared'), 'ready');
-t.equal(nextState('ready', 'assigned'), 'busy');
-t.equal(nextState('busy', 'released'), 'uninit', 'a zone that was used must be reset');
-t.equal(nextState('busy', 'failed'), 'disabled');
-t.equal(nextState('disabled', 'enabled'), 'uninit');
-t.throws(() => nextState('busy', 'assigned'), 'a busy zone belongs to one task group');
-t.throws(() => nextState('uninit', 'assigned'), 'an unclean zone is never assigned');
+const states: readonly ZoneState[] = ['uninit', 'ready', 'busy', 'disabled', 'forgotten'];
+const events: readonly ZoneEvent[] = ['prepared', 'assigned', 'released', 'ended', 'failed', 'enabled', 'removed'];
+
+const allowed = new Map([
+  ['uninit prepared', 'ready'],
+  ['uninit failed', 'disabled'],
+  ['ready assigned', 'busy'],
+  ['ready ended', 'uninit'],
+  ['ready failed', 'disabled'],
+  ['busy released', 'uninit'],
+  ['busy failed', 'disabled'],
+  ['disabled enabled', 'uninit'],
+  ['disabled removed', 'forgotten'],
+]);
+
+for (const state of states) {
+  for (const event of events) {
+    const next = allowed.get(`${state} ${event}`);
+    if (next === undefined)
+      t.throws(() => nextState(state, event), `${event} cannot happen to a zone that is ${state}`);
+    else t.equal(nextState(state, event), next, `${state}, ${event}`);
+  }
+}
