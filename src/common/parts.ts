@@ -14,7 +14,8 @@ const parentDescriptorVariable = 'MARLIN_PARENT_FD';
 /**
  * Resolves when everything has stopped.
  * @param graceMs after which a stop that hangs is cut short with exit status 1.
- * @throws AggregateError when parts failed to stop.
+ * @throws the error of a part that does not start, when those before it have stopped; AggregateError when parts failed
+ * to stop.
  */
 export async function runParts(parts: readonly Part[], graceMs: number): Promise<void> {
   const parent = openParent();
@@ -24,14 +25,17 @@ export async function runParts(parts: readonly Part[], graceMs: number): Promise
     parent?.once('close', () => resolve());
   });
   const stops: (() => Promise<void>)[] = [];
-  for (const start of parts) stops.unshift(await start());
-  parent?.write('ready\n');
-  await asked;
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(1));
-  setTimeout(() => process.exit(1), graceMs).unref();
   const failures: unknown[] = [];
-  for (const stop of stops) await stop().catch((error: unknown) => failures.push(error)); // the others still stop
-  parent?.destroy();
+  try {
+    for (const start of parts) stops.unshift(await start());
+    parent?.write('ready\n');
+    await asked;
+  } finally {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(1));
+    setTimeout(() => process.exit(1), graceMs).unref();
+    for (const stop of stops) await stop().catch((error: unknown) => failures.push(error)); // the others still stop
+    parent?.destroy();
+  }
   if (failures.length > 0) throw new AggregateError(failures, 'not every part stopped');
 }
 

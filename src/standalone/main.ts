@@ -213,6 +213,6 @@ main(process.argv.slice(2)).then(
   },
   (error: Error) => {
     process.stderr.write(`marlin: ${error.message}\n`);
-    process.exitCode = 1;
+    process.exit(1); // what failed half-way may hold sockets and timers that would keep a dead service alive
   },
 );

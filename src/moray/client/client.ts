@@ -102,6 +102,7 @@ async function accepts(target: Target): Promise<boolean> {
  */
 function silenceBufferWarning(): void {
   const { noDeprecation } = process;
+  if (noDeprecation === true) return; // nobody warns, and under --no-deprecation the property cannot be written
   process.noDeprecation = true;
   new Buffer(0);
   if (noDeprecation !== undefined) process.noDeprecation = noDeprecation;
