@@ -79,7 +79,9 @@ t.test('mpipe', async (t) => {
       if (request.url === '/bob/stor/cut') request.socket.destroy();
       return request.url === '/bob/stor/cut';
     };
-    t.equal(text((await run('mtee /bob/stor/cut || (rm /var/tmp/mtee.*; exit 1)')).stderr), 'socket hang up\n');
+    // Which of the three it is depends on how far the lackey had come when the agent went away.
+    const cut = text((await run('mtee /bob/stor/cut || (rm /var/tmp/mtee.*; exit 1)')).stderr);
+    t.match(cut, /^(socket hang up|write EPIPE|read ECONNRESET)\n$/);
     agent.intercept = () => false;
   });
 
