@@ -8,11 +8,14 @@ import semver from 'semver';
 import type { Bus } from '../bus/types.js';
 import type { Clock } from '../common/clock.js';
 import type { Logger } from '../common/logging.js';
+import type { PendingRequests } from '../http/pending.js';
 import { taskErrors } from '../records/error-codes.js';
 import type { Phase } from '../records/job.js';
 import type { AgentConfig } from './config.js';
+import type { Instruments } from './instruments.js';
 import { createMeter, type Meter } from './metering/meter.js';
 import type { Action, SchedulerEvent } from './scheduler/events.js';
+import { checkState } from './scheduler/self-check.js';
 import { createSchedulerState, type SchedulerState } from './scheduler/state.js';
 import { step } from './scheduler/step.js';
 import { reasonOf, stopSilentZones } from './streams/liveness.js';
@@ -37,6 +40,9 @@ export interface CoreParts {
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Logger;
+  readonly instruments: Instruments;
+  /** Where requests of zones are listed while they are under way. */
+  readonly pending: PendingRequests;
   readonly slop: { readonly memoryMb: number; readonly diskGb: number };
   /** Runs the query of dispatched tasks, or of inputs, at once. */
   readonly wake: (what: 'tasks' | 'inputs') => void;
@@ -49,22 +55,37 @@ export interface Core {
   readonly streams: Streams;
   readonly meter: Meter;
   readonly scheduler: SchedulerState;
-  readonly pollCount: (zone: string) => number;
+  /** The servers of the zones, by zone. */
+  readonly servers: ReadonlyMap<string, Pick<ZoneServer, 'polls' | 'proxied'>>;
+  /** All that zones can be made of, the one that is preferred first. */
+  readonly images: readonly ZoneImage[];
+  /** Prepares zones of the configuration that are not known: at the start, or because they were removed. */
+  discover(): Promise<void>;
+  /** Forgets a disabled zone. @throws VError `ConflictError` unless it is disabled. */
+  remove(zone: string): Promise<void>;
   /** Ends idle zones whose time is over, and hogs. */
   hogCheck(): void;
   /** Stops zones whose lackey fell silent. */
   livenessCheck(): Promise<void>;
+  /** Ends tasks that others have taken over. */
+  dropAbandoned(): Promise<void>;
+  /** @throws AssertionError when the scheduler has lost count. */
+  selfCheck(): void;
   stop(): Promise<void>;
 }
 
 const acceptPerZone = 4;
+/** Tasks that have been ours for so long are looked up now and then. */
+const checkedAfterMs = 30_000;
 
 export async function startCore(parts: CoreParts): Promise<Core> {
   const { config, driver, clock, log, me, random } = parts;
   const { tunables, zoneDefaults } = config;
   const images = [...driver.images].sort((left, right) => semver.rcompare(left.version, right.version, true));
   const imageInRange = (range: string) => images.find(({ version }) => semver.satisfies(version, range)) ?? null;
-  const defaultImage = imageInRange(config.zoneDefaultImage) ?? images[0];
+  const defaultInRange = imageInRange(config.zoneDefaultImage);
+  if (defaultInRange === null) log.error(`default image not found (${config.zoneDefaultImage})`);
+  const defaultImage = defaultInRange ?? images[0];
   if (defaultImage === undefined) throw new Error('there is no image for zones: look into imagesDir');
   const defaultLimits = { memoryMb: zoneDefaults.max_physical_memory, diskGb: zoneDefaults.quota };
   const needsOf = (phase: Phase) => ({
@@ -126,7 +147,7 @@ export async function startCore(parts: CoreParts): Promise<Core> {
         for (const id of action.tasks) void table.accept(taskNamed(id));
         break;
       case 'refuse tasks': {
-        const error = action.lack === 'memory' ? taskErrors.notEnoughMemory() : taskErrors.notEnoughDisk();
+        const error = lackErrors[action.lack]();
         for (const id of action.tasks) table.finish(taskNamed(id), { result: 'fail', error });
         break;
       }
@@ -154,6 +175,7 @@ export async function startCore(parts: CoreParts): Promise<Core> {
     clock,
     newId: randomUUID,
     log,
+    counts: parts.instruments.counts,
     send,
     needsOf,
     imageFor: (phase): ZoneImage | null => (phase.image === undefined ? defaultImage : imageInRange(phase.image)),
@@ -186,6 +208,7 @@ export async function startCore(parts: CoreParts): Promise<Core> {
     clock,
     log,
     send,
+    instruments: parts.instruments,
     image: defaultImage,
     limits: defaultLimits,
     attempts: tunables.zoneResetAttempts,
@@ -200,6 +223,7 @@ export async function startCore(parts: CoreParts): Promise<Core> {
     driver,
     table: () => table,
     meter,
+    instruments: parts.instruments,
     clock,
     log,
     send,
@@ -220,7 +244,7 @@ export async function startCore(parts: CoreParts): Promise<Core> {
     }
   }
 
-  for (const zone of config.zones) {
+  async function startServer(zone: string): Promise<void> {
     const server = await startZoneServer({
       zone,
       directory: driver.socketDirectory(zone),
@@ -231,6 +255,8 @@ export async function startCore(parts: CoreParts): Promise<Core> {
       clock,
       random,
       log,
+      instruments: parts.instruments,
+      pending: parts.pending,
       // Not `uninit`: the new lackey asks before its reset is over, and must not be sent away for a second.
       isClosed: () => pool.zones.get(zone)?.state === 'disabled',
       longPollMs: tunables.timeLongPoll,
@@ -238,7 +264,31 @@ export async function startCore(parts: CoreParts): Promise<Core> {
     });
     servers.set(zone, server);
   }
-  pool.start(config.zones);
+
+  /** Zones come and go one change at a time: a socket must be closed before it is opened anew. */
+  let lastChange: Promise<unknown> = Promise.resolve();
+  const inTurn = (change: () => Promise<void>): Promise<void> => {
+    const changed = lastChange.then(change);
+    lastChange = changed.catch(() => {}); // whoever asked is told
+    return changed;
+  };
+
+  const discover = () =>
+    inTurn(async () => {
+      const unknown = config.zones.filter((zone) => !pool.zones.has(zone));
+      for (const zone of unknown) if (!servers.has(zone)) await startServer(zone);
+      pool.add(unknown);
+    }).catch((error: unknown) => log.error({ err: error }, 'failed to discover zones'));
+
+  async function remove(zone: string): Promise<void> {
+    await pool.remove(zone);
+    const server = servers.get(zone);
+    servers.delete(zone);
+    await server?.stop();
+  }
+
+  for (const zone of config.zones) await startServer(zone);
+  await discover();
 
   return {
     table,
@@ -247,7 +297,12 @@ export async function startCore(parts: CoreParts): Promise<Core> {
     streams,
     meter,
     scheduler,
-    pollCount: (zone) => servers.get(zone)?.polls.size ?? 0,
+    servers,
+    images,
+    discover,
+    remove: (zone) => inTurn(() => remove(zone)),
+    dropAbandoned: () => table.dropAbandoned(checkedAfterMs),
+    selfCheck: () => checkState(scheduler),
     hogCheck: () => send({ event: 'hog check' }),
     livenessCheck: () =>
       stopSilentZones({
@@ -263,3 +318,9 @@ export async function startCore(parts: CoreParts): Promise<Core> {
     },
   };
 }
+
+const lackErrors = {
+  memory: taskErrors.notEnoughMemory,
+  disk: taskErrors.notEnoughDisk,
+  zones: taskErrors.imageNotAvailable,
+} as const;

@@ -12,11 +12,15 @@ import { isoTime } from '../common/iso-time.js';
 import { createLogger, type Logger } from '../common/logging.js';
 import { runParts } from '../common/parts.js';
 import { createOperatorServer } from '../http/operator-server.js';
+import { createPendingRequests } from '../http/pending.js';
 import { connectMoray } from '../moray/client/client.js';
 import { defaultBuckets } from '../records/buckets.js';
 import { type AgentConfig, configSchema } from './config.js';
 import { type Core, startCore } from './core.js';
-import { operatorRoutes, snapshot, snapshotSchema } from './operator/routes.js';
+import { createInstruments } from './instruments.js';
+import { registerMetrics } from './operator/metrics.js';
+import { operatorRoutes } from './operator/routes.js';
+import { snapshot, snapshotSchema } from './operator/snapshot.js';
 import { inputQueries, leftOver, type QueryContext, queryEveryMs, taskQueries } from './queries.js';
 import type { AgentIdentity } from './tasks/records.js';
 import { createUpstream } from './upstream.js';
@@ -61,6 +65,11 @@ export async function startAgent(config: AgentConfig, log: Logger, driver?: Zone
   const moray = await connectMoray({ url: config.moray.url, log });
   const buckets = { ...defaultBuckets, ...config.buckets };
   const bus = createBus({ moray, buckets, instance: me.computeId, clock, random: Math.random, log });
+  const instruments = createInstruments();
+  const pending = createPendingRequests(log, () => clock.nowMs());
+  const slop = await slopOf(config);
+  log.info('memory slop: %d MB', slop.memoryMb);
+  log.info('disk slop: %d GB', slop.diskGb);
   const upstream = createUpstream({
     url: config.manta.url,
     maxSockets: tunables.httpMaxSockets,
@@ -68,6 +77,7 @@ export async function startAgent(config: AgentConfig, log: Logger, driver?: Zone
     keepAliveMs: tunables.httpTcpKeepAliveDelay,
     connectMs: tunables.timeUpstreamConnect,
     clock,
+    instruments,
   });
   const subscriptions = new Map<string, Subscription[]>();
   const core = await startCore({
@@ -79,7 +89,9 @@ export async function startAgent(config: AgentConfig, log: Logger, driver?: Zone
     clock,
     random: Math.random,
     log,
-    slop: await slopOf(config),
+    slop,
+    instruments,
+    pending,
     wake: (what) => subscriptions.get(what)?.[0]?.wake(),
   });
   await ensureBuckets({
@@ -112,6 +124,7 @@ export async function startAgent(config: AgentConfig, log: Logger, driver?: Zone
       bus.subscribe({ ...poll, ...row, filter: () => row.filter(context), onRecord: row.onRecord(context) }),
     ),
   );
+  const tick: Tick = { start: null, done: null };
   const stopRhythm = startRhythm(clock, log, [
     {
       everyMs: tunables.timeHeartbeat,
@@ -120,7 +133,8 @@ export async function startAgent(config: AgentConfig, log: Logger, driver?: Zone
         core.hogCheck();
       },
     },
-    { everyMs: tunables.timeTick, run: () => core.livenessCheck() },
+    { everyMs: tunables.timeTick, run: () => tickOnce(core, clock, log, tick) },
+    { everyMs: tunables.timeAbandonedCheck, run: () => core.dropAbandoned() },
     { everyMs: tunables.timeFrequentCheckpoint, run: () => checkpoint(core, true) },
     { everyMs: tunables.timeTasksCheckpoint, run: () => checkpoint(core, false) },
     { everyMs: 3_600_000, run: () => deleteOldLogs(savedLogs, clock.nowMs()) },
@@ -131,10 +145,14 @@ export async function startAgent(config: AgentConfig, log: Logger, driver?: Zone
     host: config.host,
     port: config.port,
     log,
-    routes: operatorRoutes(core.pool, core.pollCount),
-    snapshot: () => snapshot({ config, core, started }),
+    routes: operatorRoutes(core),
+    snapshot: () =>
+      snapshot({ config, core, instruments, pending, upstream, busState: () => bus.state(), started, tick }),
     schema: snapshotSchema,
+    pending,
   });
+  instruments.register(server.registry);
+  registerMetrics(server.registry, { core, upstream });
   log.info({ generation: me.generation, driver: zones.name }, 'agent started');
   return {
     port: server.port,
@@ -172,9 +190,29 @@ async function slopOf(config: AgentConfig): Promise<{ memoryMb: number; diskGb: 
   };
 }
 
+interface Tick {
+  start: string | null;
+  done: string | null;
+}
+
+/** Looks at the zones; an agent that has lost count of its tasks ends itself: its next start counts anew. */
+async function tickOnce(core: Core, clock: Clock, log: Logger, tick: Tick): Promise<void> {
+  tick.start = isoTime(clock.nowMs());
+  try {
+    core.selfCheck();
+  } catch (error) {
+    log.fatal({ err: error }, 'the scheduler has lost count');
+    setImmediate(() => {
+      throw error;
+    });
+  }
+  await core.livenessCheck();
+  tick.done = isoTime(clock.nowMs());
+}
+
 async function checkpoint(core: Core, frequent: boolean): Promise<void> {
   for (const stream of [...core.streams.byZone.values()]) {
-    if (stream.details.frequentCheckpoint === frequent) await core.streams.checkpoint(stream);
+    if (!frequent || stream.details.frequentCheckpoint) await core.streams.checkpoint(stream);
   }
 }
 

@@ -6,6 +6,7 @@
 import http from 'node:http';
 import VError from 'verror';
 import { type Clock, sleep } from '../common/clock.js';
+import type { Instruments } from './instruments.js';
 
 export interface UpstreamRequest {
   readonly method: string;
@@ -19,6 +20,8 @@ export interface Upstream {
   open(request: UpstreamRequest): Promise<http.ClientRequest>;
   /** The whole request, with a body that is at hand. */
   fetch(request: UpstreamRequest & { readonly body?: Uint8Array }): Promise<http.IncomingMessage>;
+  /** Connections at work, idle ones, and requests that wait for one. */
+  connections(): { readonly busy: number; readonly idle: number; readonly waiting: number };
   stop(): void;
 }
 
@@ -30,6 +33,7 @@ export interface UpstreamOptions {
   /** How long a request waits for a connection. */
   readonly connectMs: number;
   readonly clock: Clock;
+  readonly instruments: Pick<Instruments, 'upstreamAnswered' | 'upstreamFailed'>;
 }
 
 const firstPauseMs = 50;
@@ -50,14 +54,27 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     const deadlineMs = options.clock.nowMs() + options.connectMs;
     for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(maxPauseMs, pauseMs * 2)) {
       try {
-        return await connect(wanted);
+        return watched(await connect(wanted));
       } catch (error) {
+        if (wanted.signal?.aborted !== true) options.instruments.upstreamFailed('connect');
         const inTime = options.clock.nowMs() + pauseMs < deadlineMs;
         if (wanted.signal?.aborted === true || !inTime || !(await sleep(options.clock, pauseMs, wanted.signal))) {
           throw new VError({ name: 'UpstreamError', cause: error as Error }, 'cannot reach %s', options.url);
         }
       }
     }
+  }
+
+  function watched(request: http.ClientRequest): http.ClientRequest {
+    const sentMs = performance.now();
+    request.once('response', ({ statusCode = 0 }) => {
+      options.instruments.upstreamAnswered((performance.now() - sentMs) / 1000);
+      if (statusCode >= 500) options.instruments.upstreamFailed('status');
+    });
+    request.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.name !== 'AbortError') options.instruments.upstreamFailed('cut_off');
+    });
+    return request;
   }
 
   function connect(wanted: UpstreamRequest): Promise<http.ClientRequest> {
@@ -86,8 +103,17 @@ export function createUpstream(options: UpstreamOptions): Upstream {
         request.end(wanted.body);
       });
     },
+    connections: () => ({
+      busy: countOf(agent.sockets),
+      idle: countOf(agent.freeSockets),
+      waiting: countOf(agent.requests),
+    }),
     stop: () => agent.destroy(),
   };
+}
+
+function countOf(lists: NodeJS.ReadOnlyDict<readonly unknown[]>): number {
+  return Object.values(lists).reduce((count, list) => count + (list?.length ?? 0), 0);
 }
 
 /** Reads a response to its end. @throws when it is cut off. */

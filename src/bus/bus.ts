@@ -14,7 +14,7 @@ import { createReads } from './reads.js';
 import { createSubscription } from './subscriptions.js';
 import { throttledWarnings } from './throttled-log.js';
 import { createTransactions } from './transactions.js';
-import type { Bus, Query, Subscription } from './types.js';
+import type { Bus, Query, Subscription, SubscriptionState } from './types.js';
 
 export interface BusOptions {
   readonly moray: MorayClient;
@@ -39,7 +39,7 @@ export function createBus(options: BusOptions): Bus {
   const reads = createReads(context, warn, stopping.signal);
   const push = createPush(context, ownChannel);
   const transactions = createTransactions(context, reads, push, warn);
-  const subscriptions = new Set<Subscription>();
+  const subscriptions = new Map<Subscription, () => SubscriptionState>();
   let heartbeat: Promise<void> | null = null;
 
   function subscribe<Value>(query: Query<Value>): Subscription {
@@ -51,7 +51,7 @@ export function createBus(options: BusOptions): Bus {
         subscription.stop();
       },
     };
-    subscriptions.add(own);
+    subscriptions.set(own, subscription.state);
     return own;
   }
 
@@ -80,8 +80,12 @@ export function createBus(options: BusOptions): Bus {
     get pushProven() {
       return push.isProven;
     },
+    state: () => ({
+      subscriptions: [...subscriptions.values()].map((stateOf) => stateOf()),
+      transactions: transactions.state(),
+    }),
     async stop() {
-      for (const subscription of [...subscriptions]) subscription.stop();
+      for (const subscription of [...subscriptions.keys()]) subscription.stop();
       await transactions.stop();
       stopping.abort();
       push.stop();

@@ -13,6 +13,7 @@
  * handed out again with the same etag while it is in hand, nor later in a pass that may have read it before it was
  * dealt with; (4) a slow or failing record holds up no other, until `inHandLimit` are in hand: then the pass waits.
  */
+import { isoTime } from '../common/iso-time.js';
 import type { MorayObject } from '../moray/client/types.js';
 import { backOffMs } from './back-off.js';
 import { answered, type BusContext } from './context.js';
@@ -22,7 +23,7 @@ import type { Push } from './push.js';
 import { pageFilter, pageOptions, pageSize } from './reads.js';
 import { toStored } from './stored.js';
 import type { ThrottledWarning } from './throttled-log.js';
-import type { Query, Stored, Subscription } from './types.js';
+import type { Query, Stored, Subscription, SubscriptionState } from './types.js';
 
 const defaultUnprovenEveryMs = 200;
 const inHandLimit = 10_000;
@@ -42,7 +43,7 @@ export function createSubscription<Value>(
   push: Push,
   warn: ThrottledWarning,
   query: Query<Value>,
-): Subscription {
+): Subscription & { readonly state: () => SubscriptionState } {
   const { moray, buckets, clock, random, log } = context;
   const inHand = new Set<string>();
   /** Dealt with since the pass began: the pass may still come across what it read before. */
@@ -52,6 +53,7 @@ export function createSubscription<Value>(
   let fences: Fence[] = [];
   let failures = 0;
   let cancelTimer = () => {};
+  const seen = { filter: null as string | null, startMs: 0, nonEmptyMs: 0, nonEmptyCount: 0, requests: 0, records: 0 };
 
   const isStopped = () => state === 'stopped';
 
@@ -110,9 +112,15 @@ export function createSubscription<Value>(
 
   async function readPages(): Promise<void> {
     let marker = 0;
+    seen.startMs = clock.nowMs();
+    const before = seen.records;
     for (;;) {
       const page: { last: number | null; count: number } = { last: null, count: 0 };
       await answered(context, `query "${query.name}"`, readPage(marker, page));
+      if (seen.records > before) {
+        seen.nonEmptyMs = seen.startMs;
+        seen.nonEmptyCount = seen.records - before;
+      }
       if (isStopped() || page.last === null || page.count < pageSize) return;
       marker = page.last + 1;
       while (inHand.size >= inHandLimit && !isStopped()) {
@@ -132,10 +140,13 @@ export function createSubscription<Value>(
 
   async function readPage(marker: number, page: { last: number | null; count: number }): Promise<void> {
     const filter = pageFilter(query.filter(), marker);
+    seen.filter = filter;
+    seen.requests++;
     for await (const object of moray.findObjects<Value>(buckets[query.bucket], filter, pageOptions)) {
       if (isStopped()) return;
       page.last = object._id;
       page.count++;
+      seen.records++;
       deliver(object);
     }
   }
@@ -173,6 +184,18 @@ export function createSubscription<Value>(
 
   return {
     wake,
+    state: () => ({
+      name: query.name,
+      bucket: query.bucket,
+      lastQuery: seen.filter,
+      lastStart: seen.startMs === 0 ? null : isoTime(seen.startMs),
+      lastNonEmptyStart: seen.nonEmptyMs === 0 ? null : isoTime(seen.nonEmptyMs),
+      lastNonEmptyNRecords: seen.nonEmptyCount,
+      running: state === 'passing' || state === 'passing, again',
+      nBarrierPending: inHand.size,
+      nRequests: seen.requests,
+      nRecords: seen.records,
+    }),
     fence: () =>
       new Promise((resolve, reject) => {
         if (isStopped()) {

@@ -34,7 +34,7 @@ import { createPace } from './pace.js';
 import type { Push } from './push.js';
 import type { Reads } from './reads.js';
 import type { ThrottledWarning } from './throttled-log.js';
-import type { BatchOptions, Operation, OperationResult } from './types.js';
+import type { BatchOptions, Operation, OperationResult, TransactionState } from './types.js';
 
 const callsInFlight = 2;
 /** Operations that travel together. A transaction with more travels alone. */
@@ -42,8 +42,12 @@ const operationLimit = 250;
 /** A small job writes six times in a row; and the user of a large one does not see 25 ms. */
 const paceLimits = { burst: 10, everyMs: 25 };
 
+/** More in a snapshot would help nobody. */
+const maxShown = 1_000;
+
 export interface Transactions {
   batch(operations: readonly Operation[], options?: BatchOptions): Promise<readonly OperationResult[]>;
+  state(): readonly TransactionState[];
   /** Resolves when nothing is in flight; what has not been sent by then is refused. */
   stop(): Promise<void>;
 }
@@ -277,7 +281,12 @@ export function createTransactions(
     }
   }
 
-  return { batch, stop };
+  function stateOf(transaction: Transaction): TransactionState {
+    const running = isFirst(transaction) && !ready.includes(transaction) && !pausing.has(transaction);
+    return { records: transaction.records, running, nFails: transaction.failures };
+  }
+
+  return { batch, state: () => [...new Set([...lines.values()].flat())].slice(0, maxShown).map(stateOf), stop };
 }
 
 function recordsOf(operations: readonly Operation[]): string[] {

@@ -98,6 +98,33 @@ export interface Subscription {
   stop(): void;
 }
 
+/** A query and a write as operators see them. Names are those of the snapshots. Source: chapter 5, section 1.7. */
+export interface SubscriptionState {
+  readonly name: string;
+  readonly bucket: BucketName;
+  readonly lastQuery: string | null;
+  readonly lastStart: string | null;
+  readonly lastNonEmptyStart: string | null;
+  readonly lastNonEmptyNRecords: number;
+  readonly running: boolean;
+  /** Records that were handed out and are not dealt with. */
+  readonly nBarrierPending: number;
+  readonly nRequests: number;
+  readonly nRecords: number;
+}
+
+export interface TransactionState {
+  /** `bucket/key` of what it puts or deletes. */
+  readonly records: readonly string[];
+  readonly running: boolean;
+  readonly nFails: number;
+}
+
+export interface BusState {
+  readonly subscriptions: readonly SubscriptionState[];
+  readonly transactions: readonly TransactionState[];
+}
+
 export interface Bus {
   subscribe<Value>(query: Query<Value>): Subscription;
   /**
@@ -119,6 +146,7 @@ export interface Bus {
   notify(channel: string, buckets: readonly BucketName[]): void;
   /** Whether echoes of this process's own heartbeats come back in time. */
   readonly pushProven: boolean;
+  state(): BusState;
   /** Writes in flight are finished, subscriptions end. */
   stop(): Promise<void>;
 }

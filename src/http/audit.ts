@@ -1,6 +1,7 @@
 /** One log line per finished request: who asked what, what was answered, how long it took. */
 import type http from 'node:http';
 import type { Logger } from '../common/logging.js';
+import { withoutSignature } from './pending.js';
 
 /** What is logged, never with credentials: a token in a log file would be a token for whoever reads logs. */
 export function auditRequest(
@@ -15,7 +16,7 @@ export function auditRequest(
       {
         audit: true,
         method: request.method,
-        url: withoutCredentials(request.url),
+        url: withoutSignature(request.url ?? ''),
         statusCode: response.statusCode,
         complete: response.writableFinished,
         latencyMs: Math.round(performance.now() - startedMs),
@@ -28,8 +29,4 @@ export function auditRequest(
       response.statusCode,
     );
   });
-}
-
-function withoutCredentials(url: string | undefined): string | undefined {
-  return url?.includes('?') ? url.replace(/([?&]signature=)[^&]*/gi, '$1…') : url;
 }

@@ -6,10 +6,10 @@ import type http from 'node:http';
 import type { Registry } from 'prom-client';
 import restify, { type Next, type Request, type Response } from 'restify';
 import type { Logger } from '../common/logging.js';
-import { auditRequest } from './audit.js';
 import { httpAnswer, isHttpError } from './errors.js';
 import { closeServer, listen } from './listen.js';
 import { createRequestMetrics } from './metrics.js';
+import { createPendingRequests, type PendingRequests } from './pending.js';
 
 export interface OperatorRoute {
   readonly method: 'get' | 'post' | 'put' | 'del';
@@ -29,6 +29,8 @@ export interface OperatorServerOptions {
   readonly snapshot: () => object | Promise<object>;
   /** Body of `GET /kang/schema`. */
   readonly schema?: object;
+  /** Where requests under way are listed; by default nobody sees that list. */
+  readonly pending?: PendingRequests;
 }
 
 export interface OperatorServer {
@@ -41,6 +43,7 @@ export interface OperatorServer {
 export async function createOperatorServer(options: OperatorServerOptions): Promise<OperatorServer> {
   const { log } = options;
   const metrics = createRequestMetrics();
+  const pending = options.pending ?? createPendingRequests(log, Date.now);
   const server = restify.createServer({ name: options.name, handleUncaughtExceptions: false });
   const routes: readonly OperatorRoute[] = [
     {
@@ -56,7 +59,7 @@ export async function createOperatorServer(options: OperatorServerOptions): Prom
     ...(options.routes ?? []),
   ];
   server.pre((request: Request, response: Response, next: Next) => {
-    auditRequest(log, request, response);
+    pending.add(request, response);
     next();
   });
   server.use(restify.plugins.queryParser({ mapParams: true }));

@@ -9,6 +9,7 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import { type Duplex, Writable } from 'node:stream';
 import type { Test } from 'tap';
 import { configSchema } from '../../src/agent/config.js';
 import { type RunningAgent, startAgent } from '../../src/agent/service.js';
@@ -22,11 +23,15 @@ import { startTestMoray, type TestMoray } from './moray.js';
 
 type Owner = Pick<Test, 'teardown'>;
 
+const stalled = '/bob/stor/stalled';
+
 export interface FakeFrontDoor {
   readonly url: string;
   readonly objects: Map<string, string>;
   readonly directories: Set<string>;
   readonly requests: { readonly method: string; readonly url: string; readonly headers: http.IncomingHttpHeaders }[];
+  /** Names below these are answered with a head and no end. */
+  readonly stalled: string;
 }
 
 async function startFrontDoor(t: Owner): Promise<FakeFrontDoor> {
@@ -39,6 +44,11 @@ async function startFrontDoor(t: Owner): Promise<FakeFrontDoor> {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const name = decodeURIComponent(url);
+    if (name.startsWith(stalled)) {
+      response.writeHead(200, { 'content-length': 10 });
+      response.flushHeaders();
+      return;
+    }
     const answer = (status: number, body = '') => {
       response.writeHead(status, { 'content-length': Buffer.byteLength(body) });
       response.end(body);
@@ -55,14 +65,23 @@ async function startFrontDoor(t: Owner): Promise<FakeFrontDoor> {
     } else if (objects.has(name)) answer(200, objects.get(name));
     else answer(404, JSON.stringify({ code: 'ResourceNotFound', message: `${name} was not found` }));
   });
+  const sessions = new Set<Duplex>();
+  server.on('upgrade', (request: http.IncomingMessage, socket: Duplex) => {
+    requests.push({ method: request.method ?? '', url: request.url ?? '', headers: request.headers });
+    sessions.add(socket);
+    socket.on('error', () => {});
+    socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nwelcome ');
+    socket.pipe(socket);
+  });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.teardown(() => {
+    for (const socket of sessions) socket.destroy();
     server.closeAllConnections();
     server.close();
   });
   const { port } = server.address() as AddressInfo;
-  return { url: `http://127.0.0.1:${port}/`, objects, directories, requests };
+  return { url: `http://127.0.0.1:${port}/`, objects, directories, requests, stalled };
 }
 
 export interface FakeDriver extends ZoneDriver {
@@ -71,6 +90,9 @@ export interface FakeDriver extends ZoneDriver {
   readonly mapped: Map<string, string>;
   usageOf: ZoneUsage;
   failResets: number;
+  failUnmaps: number;
+  failUsage: boolean;
+  destroyed: string[];
 }
 
 function createFakeDriver(directory: string): FakeDriver {
@@ -82,6 +104,9 @@ function createFakeDriver(directory: string): FakeDriver {
     mapped: new Map(),
     usageOf: { memoryFailures: 0 },
     failResets: 0,
+    failUnmaps: 0,
+    failUsage: false,
+    destroyed: [],
     start: async () => {},
     socketDirectory(zone) {
       // So long that the socket can only be reached through a descriptor.
@@ -105,6 +130,7 @@ function createFakeDriver(directory: string): FakeDriver {
       return `/manta${name}`;
     },
     async unmapObjects(zone) {
+      if (driver.failUnmaps-- > 0) throw new Error('it is stuck');
       driver.mapped.delete(zone);
     },
     async writeAsset(_zone, name, content) {
@@ -112,10 +138,15 @@ function createFakeDriver(directory: string): FakeDriver {
       for await (const chunk of content) chunks.push(chunk);
       driver.assets.set(name, Buffer.concat(chunks).toString());
     },
-    usage: async () => driver.usageOf,
+    async usage() {
+      if (driver.failUsage) throw new Error('no figures');
+      return driver.usageOf;
+    },
     saveLog: async () => {},
     ended: () => new Promise(() => {}),
-    destroy: async () => {},
+    async destroy(zone) {
+      driver.destroyed.push(zone);
+    },
     stop: async () => {},
   };
   return driver;
@@ -132,6 +163,12 @@ export interface TestAgent {
   readonly driver: FakeDriver;
   readonly agent: RunningAgent;
   readonly zones: readonly string[];
+  /** Of the agent's log, from level info. */
+  readonly logLines: readonly Record<string, unknown>[];
+  /** Where the socket of a zone can be reached as long as the returned function is not called. */
+  socketOf(zone: string): { readonly path: string; readonly close: () => void };
+  /** Of the operators' server. */
+  operator(method: string, url: string): Promise<{ readonly status: number; readonly text: string }>;
   /** Writes a job and returns its id. */
   putJob(phases: readonly object[], more?: object): Promise<string>;
   /** Dispatches a task, as a supervisor would. @returns its id. */
@@ -171,7 +208,15 @@ export async function startTestAgent(t: Owner, zoneCount = 2, tunables: object =
     tunables,
   };
   fs.writeFileSync(file, JSON.stringify(config));
-  const log = createLogger({ name: 'agent', level: process.env['TEST_LOG'] ?? 'fatal', stream: process.stderr });
+  const logLines: Record<string, unknown>[] = [];
+  const collect = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      logLines.push(JSON.parse(chunk.toString()));
+      if (process.env['TEST_LOG'] !== undefined) process.stderr.write(chunk);
+      done();
+    },
+  });
+  const log = createLogger({ name: 'agent', level: process.env['TEST_LOG'] ?? 'info', stream: collect });
   const loaded = loadConfig(file, configSchema);
   const agent = await startAgent(loaded, log, driver);
   const clients = new http.Agent({ keepAlive: true });
@@ -189,13 +234,18 @@ export async function startTestAgent(t: Owner, zoneCount = 2, tunables: object =
     if (etags.length !== 1) throw new Error('nothing was written');
   }
 
+  function socketOf(zone: string) {
+    const handle = fs.openSync(driver.socketDirectory(zone), 'r');
+    return { path: `/proc/self/fd/${handle}/sock`, close: () => fs.closeSync(handle) };
+  }
+
   function ask(zone: string, method: string, url: string, body: object | string = '', headers: object = {}) {
     const text = typeof body === 'string' ? body : JSON.stringify(body);
-    const handle = fs.openSync(driver.socketDirectory(zone), 'r');
+    const socket = socketOf(zone);
     return new Promise<LackeyAnswer>((resolve, reject) => {
       const request = http.request({
         agent: clients,
-        socketPath: `/proc/self/fd/${handle}/sock`,
+        socketPath: socket.path,
         method,
         path: url,
         headers: { ...(text === '' ? {} : { 'content-length': Buffer.byteLength(text) }), ...headers },
@@ -214,7 +264,7 @@ export async function startTestAgent(t: Owner, zoneCount = 2, tunables: object =
         resolve({ status: response.statusCode ?? 0, body: parsed });
       });
       request.end(text);
-    }).finally(() => fs.closeSync(handle));
+    }).finally(() => socket.close());
   }
 
   return {
@@ -223,6 +273,12 @@ export async function startTestAgent(t: Owner, zoneCount = 2, tunables: object =
     driver,
     agent,
     zones,
+    logLines,
+    socketOf,
+    async operator(method, url) {
+      const response = await fetch(`http://127.0.0.1:${agent.port}${url}`, { method });
+      return { status: response.status, text: await response.text() };
+    },
     put,
     ask,
     async putJob(phases, more = {}) {

@@ -1,7 +1,13 @@
 /**
  * Metering: what each task used, as records in the agent's log. A task is charged from the end of the one before it in
  * the same zone (or from the zone's start of work), so gaps are charged too. Checkpoints are deltas, which add up to the
- * cumulative figures of `TaskDone`. Source: chapter 5, section 9.
+ * cumulative figures of `TaskDone`.
+ *
+ *   TaskStart   TaskCheckpoint: cumulative   TaskCheckpoint: cumulative, delta   TaskDone: cumulative, delta
+ *
+ * Every task that starts has exactly one end: when its zone can be asked no more (it died), the figures of the last
+ * look at it stand. A task that has a start and no end before the next `AgentStart` was lost with the agent.
+ * Source: chapter 5, section 9.
  */
 import type { Logger } from '../../common/logging.js';
 import type { Task } from '../tasks/task.js';
@@ -22,12 +28,13 @@ export interface Account {
 }
 
 export interface Meter {
+  /** @throws when the zone cannot be asked. */
   sample(zone: string): Promise<Sample>;
   agentStarted(): void;
   taskStarted(task: Task): void;
   checkpoint(task: Task, account: Account, sample: Sample): void;
-  /** The next task of the zone is charged from `sample`. */
-  taskDone(task: Task, account: Account, sample: Sample): void;
+  /** The next task of the zone is charged from `sample`. @param sample null: the zone cannot be asked any more. */
+  taskDone(task: Task, account: Account, sample: Sample | null): void;
 }
 
 export interface MeterParts {
@@ -50,6 +57,12 @@ export function createMeter(parts: MeterParts): Meter {
     taskId: task.id,
   });
 
+  /** What has no figure now has the one of the look before: a counter never goes back, and none is left out at the end. */
+  function complete(account: Account, sample: Sample | null): Sample {
+    const before = account.lastCheckpoint ?? account.start;
+    return { at: sample?.at ?? parts.hrTime(), usage: { ...before.usage, ...sample?.usage } };
+  }
+
   function measured(task: Task, account: Account, sample: Sample) {
     const cumulative = { ...difference(account.start, sample), config_disk: parts.diskGbOf(task) };
     const delta = account.lastCheckpoint === null ? {} : { metricsDelta: difference(account.lastCheckpoint, sample) };
@@ -61,12 +74,14 @@ export function createMeter(parts: MeterParts): Meter {
     agentStarted: () => emit('AgentStart'),
     taskStarted: (task) => emit('TaskStart', naming(task)),
     checkpoint(task, account, sample) {
-      emit('TaskCheckpoint', measured(task, account, sample));
-      account.lastCheckpoint = sample;
+      const whole = complete(account, sample);
+      emit('TaskCheckpoint', measured(task, account, whole));
+      account.lastCheckpoint = whole;
     },
     taskDone(task, account, sample) {
-      emit('TaskDone', measured(task, account, sample));
-      account.start = sample;
+      const whole = complete(account, sample);
+      emit('TaskDone', measured(task, account, whole));
+      account.start = whole;
       account.lastCheckpoint = null;
     },
   };

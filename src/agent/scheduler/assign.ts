@@ -10,9 +10,13 @@ import type { Action } from './events.js';
 import { canUseZone, createStream, groupOf, refuseTasks, releaseStream, streamOf } from './groups.js';
 import { need, overscheduled } from './shares.js';
 import { comingBack, lackOf } from './slop.js';
-import { type GroupState, isSaturated, loadOf, poolLoad, type SchedulerState } from './state.js';
+import { type GroupState, isSaturated, loadOf, poolLoad, type SchedulerState, zoneCount } from './state.js';
 
 export function assignZones(state: SchedulerState, actions: Action[]): void {
+  if (zoneCount(state) === 0) {
+    for (const id of state.queue) refuseTasks(state, groupOf(state, id), 'zones', actions);
+    return;
+  }
   for (const id of state.queue) {
     if (state.ready.size === 0) return;
     const group = groupOf(state, id);

@@ -1,6 +1,9 @@
 /** What the scheduler is told, and what it wants done. */
 import type { GroupNeeds } from './state.js';
 
+/** Why tasks cannot run here. `zones`: the last one was removed. */
+export type Lack = 'memory' | 'disk' | 'zones';
+
 export type SchedulerEvent =
   /** A task can run: first of its group or not. */
   | { readonly event: 'task runnable'; readonly group: GroupNeeds; readonly task: string }
@@ -25,5 +28,5 @@ export type Action =
   | { readonly do: 'kill task'; readonly group: string; readonly zone: string; readonly task: string }
   | { readonly do: 'release zone'; readonly group: string; readonly zone: string }
   | { readonly do: 'accept tasks'; readonly tasks: readonly string[] }
-  | { readonly do: 'refuse tasks'; readonly tasks: readonly string[]; readonly lack: 'memory' | 'disk' }
+  | { readonly do: 'refuse tasks'; readonly tasks: readonly string[]; readonly lack: Lack }
   | { readonly do: 'forget group'; readonly group: string };

@@ -1,6 +1,6 @@
 /** Groups and their streams: the changes that can happen to them, each with all the counts that depend on it. */
 import assert from 'node:assert/strict';
-import type { Action } from './events.js';
+import type { Action, Lack } from './events.js';
 import { announceReturn, grantSlop } from './slop.js';
 import { type GroupNeeds, type GroupState, queuedCount, type SchedulerState, type StreamState } from './state.js';
 
@@ -59,12 +59,7 @@ function removeQueued(state: SchedulerState, group: GroupState, task: string): b
   return removed;
 }
 
-export function refuseTasks(
-  state: SchedulerState,
-  group: GroupState,
-  lack: 'memory' | 'disk',
-  actions: Action[],
-): void {
+export function refuseTasks(state: SchedulerState, group: GroupState, lack: Lack, actions: Action[]): void {
   const tasks = [...group.accepted, ...group.waiting];
   for (const task of tasks) removeQueued(state, group, task);
   state.taskCount -= tasks.length;

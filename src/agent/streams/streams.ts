@@ -14,6 +14,7 @@ import { isoTime } from '../../common/iso-time.js';
 import type { Logger } from '../../common/logging.js';
 import { messageNotes, type TaskError, taskErrors } from '../../records/error-codes.js';
 import type { TaskDescription } from '../../taskapi/types.js';
+import type { Instruments } from '../instruments.js';
 import type { Account, Meter, Sample } from '../metering/meter.js';
 import type { SchedulerEvent } from '../scheduler/events.js';
 import { TaskSetUpError } from '../taskhooks/errors.js';
@@ -37,6 +38,8 @@ export interface Stream {
   lastContactMs: number;
   /** Of each request to the front door to fail, for the current task. */
   failProbability: number;
+  /** What is being done for its set-up; for operators. */
+  step: string | null;
   stopped: boolean;
 }
 
@@ -44,6 +47,7 @@ export interface StreamsParts {
   readonly driver: ZoneDriver;
   readonly table: () => Pick<TaskTable, 'accept' | 'finish'>;
   readonly meter: Meter;
+  readonly instruments: Instruments;
   readonly clock: Clock;
   readonly log: Logger;
   readonly send: (event: SchedulerEvent) => void;
@@ -96,10 +100,12 @@ export function createStreams(parts: StreamsParts): Streams {
       account: null,
       lastContactMs: clock.nowMs(),
       failProbability: 0,
+      step: null,
       stopped: false,
     };
     byZone.set(zone, stream);
-    log.info({ zone, job: group.job.id, phase: group.phaseNum }, 'created stream');
+    const concurrency = [...byZone.values()].filter((one) => one.group === group).length;
+    log.info({ zone, job: group.job.id, phase: group.phaseNum, concurrency }, 'created stream');
     void load(stream);
   }
 
@@ -113,8 +119,13 @@ export function createStreams(parts: StreamsParts): Streams {
       signal: abort.signal,
       newLife: () => parts.pool.newLife(zone),
     };
+    const startedMs = clock.nowMs();
     try {
-      for (const hook of parts.streamHooks) await hook.setUp(context);
+      for (const hook of parts.streamHooks) {
+        stream.step = hook.name;
+        await hook.setUp(context);
+      }
+      stream.step = null;
       const sample = await meter.sample(zone);
       if (sample.usage.memoryFailures > 0) throw new Error('zone started out with non-zero anon allocation failures');
       stream.account = { start: sample, lastCheckpoint: null };
@@ -127,6 +138,8 @@ export function createStreams(parts: StreamsParts): Streams {
     }
     if (stream.stopped) return;
     stream.lastContactMs = clock.nowMs();
+    parts.instruments.counts.streams_dispatched++;
+    parts.instruments.streamLoaded((clock.nowMs() - startedMs) / 1000);
     send({ event: 'stream loaded', zone });
   }
 
@@ -134,7 +147,7 @@ export function createStreams(parts: StreamsParts): Streams {
   function failQueued(group: Group, first: TaskError | null): void {
     let error = first;
     for (const task of group.tasks) {
-      if (task.zone !== null || task.state === 'done' || !task.scheduled) continue;
+      if (task.zone !== null || task.state === 'done') continue;
       parts.table().finish(task, { result: 'fail', error: error ?? taskErrors.previousTaskFailedToInitialize() });
       error = null;
     }
@@ -151,33 +164,45 @@ export function createStreams(parts: StreamsParts): Streams {
   }
 
   async function prepare(stream: Stream, task: Task): Promise<void> {
-    const { zone, details } = stream;
+    const { zone } = stream;
     const ours = parts.table().accept(task);
-    let failure: TaskError | null = null;
+    const set = await setUp(stream, task);
+    const accepted = await ours;
+    if (stream.stopped || stream.task !== task) return;
+    if ('zone' in set) {
+      stop(zone, set.zone); // what is in it now is unknown: nobody else may see it
+      return;
+    }
+    if (!accepted || 'task' in set || task.state === 'done') {
+      stream.task = null;
+      if ('task' in set) parts.table().finish(task, { result: 'fail', error: set.task });
+      send({ event: 'task ended', zone });
+      return;
+    }
+    task.timeStarted = isoTime(clock.nowMs());
+    task.startedMs = clock.nowMs();
+    if (task.runnableMs !== null) parts.instruments.taskWaited((task.startedMs - task.runnableMs) / 1000);
+    meter.taskStarted(task);
+    stream.description = 'description' in set ? set.description : {};
+    stream.lastContactMs = clock.nowMs();
+    stream.visible = true;
+    parts.wake(zone);
+  }
+
+  /** What the lackey is told; or the error of the task; or, when a hook failed unexpectedly, the error of the zone. */
+  async function setUp(stream: Stream, task: Task): Promise<SetUp> {
+    const { zone, details } = stream;
     const description: Partial<TaskDescription>[] = [];
     for (const hook of parts.taskHooks) {
       try {
         description.push(await hook.setUp({ zone, driver, details, task, storageRoots: parts.storageRoots }));
       } catch (error) {
         log.warn({ err: error, task: task.id, zone }, `task could not be set up: ${hook.name}`);
-        failure = error instanceof TaskSetUpError ? error.taskError : taskErrors.internal((error as Error).message);
-        break;
+        if (error instanceof TaskSetUpError) return { task: error.taskError };
+        return { zone: taskErrors.internal((error as Error).message) };
       }
     }
-    const accepted = await ours;
-    if (stream.stopped || stream.task !== task) return;
-    if (!accepted || failure !== null || task.state === 'done') {
-      stream.task = null;
-      if (failure !== null) parts.table().finish(task, { result: 'fail', error: failure });
-      send({ event: 'task ended', zone });
-      return;
-    }
-    task.timeStarted = isoTime(clock.nowMs());
-    meter.taskStarted(task);
-    stream.description = Object.assign({}, ...description);
-    stream.lastContactMs = clock.nowMs();
-    stream.visible = true;
-    parts.wake(zone);
+    return { description: Object.assign({}, ...description) };
   }
 
   function current(zone: string): (Stream & { readonly task: Task }) | null {
@@ -190,14 +215,15 @@ export function createStreams(parts: StreamsParts): Streams {
   async function bill(stream: Stream, task: Task): Promise<Sample | null> {
     const { account } = stream;
     if (account === null) return null;
+    parts.instruments.taskRan((clock.nowMs() - task.startedMs) / 1000);
+    let sample: Sample | null = null;
     try {
-      const sample = await meter.sample(stream.zone);
-      meter.taskDone(task, account, sample);
-      return sample;
+      sample = await meter.sample(stream.zone);
     } catch (error) {
       log.warn({ err: error, zone: stream.zone }, 'use of the zone could not be read');
-      return null;
     }
+    meter.taskDone(task, account, sample);
+    return sample;
   }
 
   function detach(stream: Stream): Promise<Sample | null> {
@@ -218,8 +244,9 @@ export function createStreams(parts: StreamsParts): Streams {
     const { task } = stream;
     if (task === null) return;
     if (ended.result === 'fail' && ended.error.code === 'TaskInitError') {
+      stream.visible = false; // nobody else ends it meanwhile
       const used = await usedSinceStart(stream);
-      if (stream.task !== task) return;
+      if (stream.stopped || stream.task !== task) return;
       parts.table().finish(task, { ...ended, error: withNote(task, ended.error, used) });
       failQueued(stream.group, null);
       stop(stream.zone, null);
@@ -251,20 +278,31 @@ export function createStreams(parts: StreamsParts): Streams {
     stream.stopped = true;
     byZone.delete(zone);
     stream.abort.abort();
+    parts.instruments.counts.streams_done++;
     const { job, phaseNum } = stream.group;
-    const billed = stream.task !== null && stream.visible ? bill(stream, stream.task) : Promise.resolve(null);
+    const started = stream.task !== null && stream.task.timeStarted !== null ? stream.task : null;
+    const billed = started === null ? Promise.resolve(null) : bill(stream, started);
     void billed.then(() => parts.pool.release(zone, `${job.id}.${phaseNum}`));
   }
 
   async function checkpoint(stream: Stream): Promise<void> {
     const { task, account } = stream;
     if (task === null || account === null || !stream.visible) return;
-    const sample = await meter.sample(stream.zone);
-    if (stream.task === task && !stream.stopped) meter.checkpoint(task, account, sample);
+    try {
+      const sample = await meter.sample(stream.zone);
+      if (stream.task === task && !stream.stopped) meter.checkpoint(task, account, sample);
+    } catch (error) {
+      log.warn({ err: error, zone: stream.zone }, 'use of the zone could not be read');
+    }
   }
 
   return { byZone, create, run, release, current, detach, end, stop, checkpoint };
 }
+
+type SetUp =
+  | { readonly description: Partial<TaskDescription> }
+  | { readonly task: TaskError }
+  | { readonly zone: TaskError };
 
 /** Counted from the start of the task's bill: whether memory ran out during this task. */
 function sinceStart(start: Sample, sample: Sample): Sample['usage'] {

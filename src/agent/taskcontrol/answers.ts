@@ -1,5 +1,6 @@
 /** Requests and answers of the task API. Error bodies are `{code, message}`. Source: chapter 5, section 7.1. */
 import type http from 'node:http';
+import semver from 'semver';
 
 export class ControlError extends Error {
   override readonly name = 'ControlError';
@@ -19,6 +20,9 @@ export const controlErrors = {
   injected: () => new ControlError(500, 'InternalServerError', 'injected failure'),
   content: (message: string) => new ControlError(400, 'InvalidContent', message),
   method: () => new ControlError(405, 'BadMethod', 'method is not allowed'),
+  accept: (wanted: string) =>
+    new ControlError(406, 'NotAcceptable', `${wanted} is not acceptable: application/json is`),
+  version: (wanted: string) => new ControlError(400, 'InvalidVersion', `version ${wanted} is not supported: 1.0.0 is`),
   tooLarge: () => new ControlError(413, 'RequestEntityTooLarge', 'request body is too large'),
 } as const;
 
@@ -40,7 +44,20 @@ export function answerError(response: http.ServerResponse, error: unknown): void
   else answerJson(response, 500, { message: error instanceof Error ? error.message : String(error) });
 }
 
-const maxBodyBytes = 1024 * 1024;
+const acceptable = ['application/json', 'application/*', 'text/plain', 'text/*', '*/*'];
+
+/** Answers are JSON of version 1.0.0: who wants something else is told so before anything is done. */
+export function checkAccepted(headers: http.IncomingHttpHeaders): void {
+  const { accept = '*/*', 'accept-version': version } = headers;
+  const wanted = accept.split(',').map((range) => range.split(';')[0]?.trim().toLowerCase() ?? '');
+  if (!wanted.some((range) => range === '' || acceptable.includes(range))) throw controlErrors.accept(accept);
+  if (typeof version === 'string' && version !== '*' && !semver.satisfies('1.0.0', version)) {
+    throw controlErrors.version(version);
+  }
+}
+
+/** A report holds stdout and stderr, each 64 KiB in base64 at most. */
+const maxBodyBytes = 512 * 1024;
 
 /** A JSON object or a form; nothing at all is `{}`. */
 export async function readBody(request: http.IncomingMessage): Promise<Readonly<Record<string, unknown>>> {

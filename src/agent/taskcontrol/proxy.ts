@@ -11,6 +11,7 @@ import type { Logger } from '../../common/logging.js';
 import { reducerLimit } from '../../records/limits.js';
 import { decodeObjectName } from '../../taskapi/object-names.js';
 import { reducerHeader, referenceHeader, streamHeader } from '../../taskapi/routes.js';
+import type { Instruments } from '../instruments.js';
 import type { Stream, Streams } from '../streams/streams.js';
 import type { TaskTable } from '../tasks/table.js';
 import type { Task } from '../tasks/task.js';
@@ -27,7 +28,9 @@ export interface ProxyParts {
   readonly random: () => number;
   readonly nowMs: () => number;
   readonly log: Logger;
-  readonly slots: Slots;
+  readonly instruments: Instruments;
+  /** Apart: downloads that nobody reads hold up no upload. */
+  readonly slots: { readonly uploads: Slots; readonly others: Slots };
 }
 
 type Busy = Stream & { readonly task: Task };
@@ -52,7 +55,8 @@ export async function proxy(
   if (stream.failProbability > 0 && parts.random() < stream.failProbability) throw controlErrors.injected();
   const abort = new AbortController();
   response.once('close', () => abort.abort());
-  const giveBack = await parts.slots.take(abort.signal);
+  const isUpload = request.method === 'PUT' || request.method === 'POST';
+  const giveBack = await (isUpload ? parts.slots.uploads : parts.slots.others).take(abort.signal);
   try {
     if (parts.streams.current(parts.zone)?.task !== stream.task) throw controlErrors.noTask();
     if (emitted?.isReference === true) await answerReference(parts, emitted, response);
@@ -127,14 +131,19 @@ async function forward(parts: ProxyParts, one: Forwarding): Promise<void> {
   const { request, response, signal } = one;
   const method = request.method ?? 'GET';
   const headers = headersFor(request, one.stream.details.token);
-  const upstream = await parts.upstream.open({ method, path: one.url, headers, signal });
-  const answered = once(upstream, 'response') as Promise<[http.IncomingMessage]>;
-  const sent = sendBody(request, response, upstream);
-  sent.catch((error: Error) => upstream.destroy(error));
-  const [answer] = await answered;
-  relayHead(answer, response);
-  await pipeline(answer, response);
-  if (one.emitted !== null && (answer.statusCode ?? 500) < 400) await record(parts, one.emitted);
+  parts.instruments.counts.mantarq_proxy_sent++;
+  try {
+    const upstream = await parts.upstream.open({ method, path: one.url, headers, signal });
+    const answered = once(upstream, 'response') as Promise<[http.IncomingMessage]>;
+    const sent = sendBody(request, response, upstream);
+    sent.catch((error: Error) => upstream.destroy(error));
+    const [answer] = await answered;
+    relayHead(answer, response);
+    await pipeline(answer, response);
+    if (one.emitted !== null && (answer.statusCode ?? 500) < 400) await record(parts, one.emitted);
+  } finally {
+    parts.instruments.counts.mantarq_proxy_return++;
+  }
 }
 
 /** The body of a client that asks first is sent when the front door agrees. */
@@ -158,11 +167,11 @@ export function expectsContinue(request: http.IncomingMessage): boolean {
   return /^100-continue$/i.test(request.headers.expect ?? '');
 }
 
-/** The token first: what the client sends itself wins. */
+/** Whoever speaks from a zone speaks for its job: credentials that the client sends are dropped. */
 function headersFor(request: http.IncomingMessage, token: string): http.OutgoingHttpHeaders {
   const headers: Record<string, string | string[]> = { authorization: `Token ${token}` };
   for (const [name, values] of Object.entries(request.headersDistinct)) {
-    if (name === 'connection' || values === undefined) continue;
+    if (name === 'connection' || name === 'authorization' || values === undefined) continue;
     headers[name] = values.length === 1 ? (values[0] ?? '') : values;
   }
   const hasBody = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
@@ -177,6 +186,7 @@ function relayHead(answer: http.IncomingMessage, response: http.ServerResponse):
     if (!/^(connection|keep-alive|transfer-encoding)$/i.test(name)) headers.push(name, value);
   }
   response.writeHead(answer.statusCode ?? 500, answer.statusMessage ?? '', headers);
+  if (answer.readableLength === 0 && !answer.complete) response.flushHeaders(); // the body may take its time
 }
 
 /** Passes a change of protocol on, and then bytes both ways: the in-job end of an interactive session. */

@@ -1,11 +1,13 @@
 /**
  * The HTTP service inside a zone: the task API by its table of routes, everything else to the front door. It listens on
- * one socket over all lives of the zone; at the end of a life what is waiting or under way is turned away.
+ * one socket over all lives of the zone; at the end of a life what waits is turned away, and its connections are closed.
  */
 import http from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { PendingRequests } from '../../http/pending.js';
 import { sanitizeUrl } from '../../taskapi/routes.js';
-import { answerError, controlErrors, readBody } from './answers.js';
+import { answerError, checkAccepted, controlErrors, readBody } from './answers.js';
 import { type ControlParts, controlRoutes } from './control.js';
 import { listenIn } from './listen.js';
 import { expectsContinue, type ProxyParts, proxy, proxyUpgrade } from './proxy.js';
@@ -14,15 +16,24 @@ import { createLongPolls, createSlots, type LongPolls } from './zone-requests.js
 export interface ZoneServerParts extends Omit<ControlParts, 'polls'>, Omit<ProxyParts, 'slots' | 'nowMs' | 'table'> {
   readonly directory: string;
   readonly longPollMs: number;
+  /** Requests to the front door at once: uploads, and as many others. */
   readonly maxProxied: number;
+  readonly pending: PendingRequests;
 }
 
 export interface ZoneServer {
   readonly polls: Pick<LongPolls, 'wake' | 'size'>;
+  /** Requests to the front door that are under way, and those that wait for their turn. */
+  proxied(): { readonly running: number; readonly waiting: number };
   /** The zone's life is over: long polls get 410, connections are closed. */
   closeRequests(): void;
   stop(): Promise<void>;
 }
+
+/** A zone may be hostile: what its connections and bodies can take of the agent's descriptors and memory is limited. */
+const maxConnections = 1_000;
+const bodiesAtOnce = 8;
+const lastAnswersMs = 1_000;
 
 const proxiedMethods = new Set(['GET', 'PUT', 'POST', 'DELETE', 'HEAD']);
 
@@ -32,8 +43,10 @@ export async function startZoneServer(parts: ZoneServerParts): Promise<ZoneServe
   const proxyParts: ProxyParts = {
     ...parts,
     nowMs: () => parts.clock.nowMs(),
-    slots: createSlots(parts.maxProxied),
+    slots: { uploads: createSlots(parts.maxProxied), others: createSlots(parts.maxProxied) },
   };
+  const bodySlots = createSlots(bodiesAtOnce);
+  const upgraded = new Set<Duplex>();
 
   async function answer(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
     const url = sanitizeUrl(request.url ?? '/');
@@ -44,12 +57,26 @@ export async function startZoneServer(parts: ZoneServerParts): Promise<ZoneServe
       await proxy(proxyParts, request, response, url);
       return;
     }
-    if (expectsContinue(request)) response.writeContinue();
-    const body = route.method === 'POST' ? await readBody(request) : {};
+    checkAccepted(request.headers);
+    const body = route.method === 'POST' ? await takeBody(request, response) : {};
     await route.handle({ query: new URLSearchParams(query), body, response });
   }
 
+  async function takeBody(request: http.IncomingMessage, response: http.ServerResponse) {
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
+    const giveBack = await bodySlots.take(gone.signal);
+    try {
+      if (expectsContinue(request)) response.writeContinue();
+      return await readBody(request);
+    } finally {
+      giveBack();
+    }
+  }
+
   const onRequest = (request: http.IncomingMessage, response: http.ServerResponse): void => {
+    parts.pending.add(request, response, { zone: parts.zone });
+    response.setHeader('server', `${parts.zone} agent server`);
     answer(request, response).catch((error: unknown) => {
       if (!response.headersSent) parts.log.debug({ err: error, zone: parts.zone, url: request.url }, 'request refused');
       // The rest of a refused body is read and dropped, so that the connection can be used again.
@@ -58,17 +85,38 @@ export async function startZoneServer(parts: ZoneServerParts): Promise<ZoneServe
     });
   };
   const server = http.createServer({ keepAliveTimeout: 0, requestTimeout: 0, noDelay: true }, onRequest);
+  server.maxConnections = maxConnections;
+  const connections = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
+  });
   server.on('checkContinue', onRequest);
   server.on('upgrade', (request: http.IncomingMessage, socket: Duplex, head: Buffer) => {
+    upgraded.add(socket);
+    socket.once('close', () => upgraded.delete(socket));
     void proxyUpgrade(proxyParts, request, socket, head, sanitizeUrl(request.url ?? '/'));
   });
   const stop = await listenIn(server, parts.directory);
+  const { uploads, others } = proxyParts.slots;
+  const endUpgraded = () => {
+    for (const socket of upgraded) socket.destroy();
+  };
   return {
     polls,
+    proxied: () => ({ running: uploads.used + others.used, waiting: uploads.waiting + others.waiting }),
     closeRequests() {
       for (const response of polls.takeAll()) answerError(response, controlErrors.shuttingDown());
-      setImmediate(() => server.closeAllConnections());
+      endUpgraded();
+      // Those of the life that ends: whoever spoke last still gets its answer. The next life has others.
+      const old = [...connections];
+      parts.clock.after(lastAnswersMs, () => {
+        for (const socket of old) socket.destroy();
+      });
     },
-    stop,
+    async stop() {
+      endUpgraded();
+      await stop();
+    },
   };
 }

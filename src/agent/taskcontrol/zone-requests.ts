@@ -56,7 +56,10 @@ export function createLongPolls(clock: Clock, waitMs: number): LongPolls {
 
 /** At most `limit` at once; the others wait in order. A slot is given back by calling what `take` resolved to. */
 export interface Slots {
+  /** Rejects when `signal` aborts first. */
   take(signal: AbortSignal): Promise<() => void>;
+  readonly used: number;
+  readonly waiting: number;
 }
 
 export function createSlots(limit: number): Slots {
@@ -79,7 +82,14 @@ export function createSlots(limit: number): Slots {
     };
   };
   return {
+    get used() {
+      return used;
+    },
+    get waiting() {
+      return waiting.size;
+    },
     take(signal) {
+      if (signal.aborted) return Promise.reject(new Error('the client went away'));
       if (used < limit) {
         used++;
         return Promise.resolve(once());

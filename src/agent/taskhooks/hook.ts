@@ -35,7 +35,10 @@ export interface TaskSetUp {
   readonly storageRoots: ReadonlyMap<string, string>;
 }
 
-/** Before each task. Contributes to what the lackey is told; its failure ends the task, not the stream. */
+/**
+ * Before each task. Contributes to what the lackey is told. A `TaskSetUpError` ends the task, and the zone goes on to the
+ * next; any other error ends the stream, because the state of the zone is unknown then.
+ */
 export interface TaskHook {
   readonly name: string;
   /** @throws TaskSetUpError */

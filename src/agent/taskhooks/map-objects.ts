@@ -1,5 +1,6 @@
 /** Makes the input of a map task appear in its zone, and nothing else. Source: chapter 5, section 6.1. */
 import path from 'node:path';
+import VError from 'verror';
 import { taskErrors } from '../../records/error-codes.js';
 import { emptyObjectId } from '../../records/limits.js';
 import { abbreviatePath } from '../../taskapi/object-names.js';
@@ -15,7 +16,9 @@ export const mapObjects: TaskHook = {
     if (!input.startsWith('/')) throw new TaskSetUpError(taskErrors.malformedPath());
     const { path: name, shortened } = abbreviatePath(input);
     task.shortened = shortened;
-    await driver.unmapObjects(zone);
+    await driver.unmapObjects(zone).catch((error: Error) => {
+      throw new VError(error, 'failed to unmap objects');
+    });
     const source = sourceOf(context);
     try {
       return { taskInputFile: await driver.mapObject(zone, source, name) };

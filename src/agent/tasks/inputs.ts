@@ -9,6 +9,7 @@ import type { Clock } from '../../common/clock.js';
 import { isoTime } from '../../common/iso-time.js';
 import type { Logger } from '../../common/logging.js';
 import { isTaskInputRecord, type TaskInputRecord } from '../../records/task-input.js';
+import { createLogThrottle } from '../log-throttle.js';
 import { readInput } from './records.js';
 import { allInputsRead, type Task, type TaskInput } from './task.js';
 
@@ -42,6 +43,7 @@ const maxRemembered = 10_000;
 export function createInputs(parts: InputsParts): Inputs {
   const { tasks, bus, clock, log } = parts;
   const full = new Set<string>();
+  const throttled = createLogThrottle(clock);
   /** Inputs in memory that are not marked: the query delivers them again and again. */
   const held = new Set<string>();
   /** A query that was under way while an input was marked may deliver it once more. */
@@ -50,7 +52,10 @@ export function createInputs(parts: InputsParts): Inputs {
 
   function onTaskInput(stored: Stored<TaskInputRecord>): Promise<void> | void {
     if (!isTaskInputRecord(stored.value)) {
-      log.warn({ record: stored.key, problem: isTaskInputRecord.problem(stored.value) }, 'onRecord: validation error');
+      const problem = isTaskInputRecord.problem(stored.value);
+      throttled(`record taskinput/${stored.key}`, () => {
+        log.warn({ record: stored.key, problem }, 'onRecord: validation error');
+      });
       return;
     }
     const task = tasks.get(stored.value.taskId);

@@ -8,14 +8,17 @@
  * A task ends exactly once, in `finish`: one batch holds its final state, the outputs that are not yet written and the
  * error, so that a tiny task costs one write. Source: chapter 5, sections 2 and 3; DESIGN, section 9, rules 8 and 9.
  */
+import VError from 'verror';
 import { domainChannel } from '../../bus/channels.js';
-import type { Bus, Stored } from '../../bus/types.js';
+import type { Bus, Operation, Stored } from '../../bus/types.js';
 import type { Clock } from '../../common/clock.js';
 import { isoTime } from '../../common/iso-time.js';
 import type { Logger } from '../../common/logging.js';
 import { taskErrors } from '../../records/error-codes.js';
 import type { JobRecord, Phase } from '../../records/job.js';
 import { isTaskRecord, type TaskRecord } from '../../records/task.js';
+import type { Counts } from '../instruments.js';
+import { createLogThrottle } from '../log-throttle.js';
 import type { SchedulerEvent } from '../scheduler/events.js';
 import type { GroupNeeds } from '../scheduler/state.js';
 import type { ZoneImage } from '../zones/driver.js';
@@ -46,6 +49,7 @@ export interface TaskTableParts {
   readonly clock: Clock;
   readonly newId: () => string;
   readonly log: Logger;
+  readonly counts: Pick<Counts, 'tasks_failed' | 'tasks_committed'>;
   readonly send: (event: SchedulerEvent) => void;
   /** Asks for the dispatched tasks at once. */
   readonly lookAgain: () => void;
@@ -83,6 +87,11 @@ export interface TaskTable {
   accept(task: Task): Promise<boolean>;
   /** Does nothing if the task has ended already. */
   finish(task: Task, end: TaskEnd): void;
+  /**
+   * Looks for accepted tasks that are not ours any more: their job is gone, or a supervisor that believed this agent
+   * dead has given them to somebody else. They end without a word. @param olderThanMs since their acceptance.
+   */
+  dropAbandoned(olderThanMs: number): Promise<void>;
   /** @returns a promise for when it is written, if there are so many that whoever emits them has to wait. */
   addOutput(task: Task, output: string, reducer: number | null): Promise<void> | null;
   groupForgotten(groupId: string): void;
@@ -97,10 +106,14 @@ export function createTaskTable(parts: TaskTableParts): TaskTable {
   /** Groups that the scheduler knows. */
   const scheduledGroups = new Map<string, Group>();
   const now = () => isoTime(clock.nowMs());
+  const throttled = createLogThrottle(clock);
 
   function onTask(stored: Stored<TaskRecord>): Promise<void> | void {
     if (!isTaskRecord(stored.value)) {
-      log.warn({ record: stored.key, problem: isTaskRecord.problem(stored.value) }, 'onRecord: validation error');
+      const problem = isTaskRecord.problem(stored.value);
+      throttled(`record task/${stored.key}`, () => {
+        log.warn({ record: stored.key, problem }, 'onRecord: validation error');
+      });
       return;
     }
     const known = tasks.get(stored.key);
@@ -135,8 +148,15 @@ export function createTaskTable(parts: TaskTableParts): TaskTable {
   function addJob(id: string): Job {
     const job: Job = { id, record: null, groups: new Map(), directories: new Map() };
     jobs.set(id, job);
-    void fetchJob(job);
+    fetchJob(job).catch((error: unknown) => {
+      log.error({ err: error, job: id }, 'job cannot be read: its tasks are left alone for now');
+      loseAll(job);
+    });
     return job;
+  }
+
+  function loseAll(job: Job): void {
+    for (const group of job.groups.values()) for (const task of group.tasks) lose(task);
   }
 
   function addGroup(job: Job, phaseNum: number): Group {
@@ -150,7 +170,7 @@ export function createTaskTable(parts: TaskTableParts): TaskTable {
     const stored = await bus.get<JobRecord>('job', job.id);
     if (stored === null || stored.value.auth === undefined) {
       log.error({ job: job.id }, 'tasks of a job without a usable record are left alone');
-      for (const group of job.groups.values()) for (const task of group.tasks) lose(task);
+      loseAll(job);
       return;
     }
     job.record = stored.value;
@@ -164,6 +184,7 @@ export function createTaskTable(parts: TaskTableParts): TaskTable {
     const { group } = task;
     if (task.scheduled || task.state === 'done' || group.details === null || !isRunnable(task)) return;
     task.scheduled = true;
+    task.runnableMs = clock.nowMs();
     if (group.details.image === null) {
       finish(task, { result: 'fail', error: taskErrors.imageNotAvailable() });
       return;
@@ -214,6 +235,7 @@ export function createTaskTable(parts: TaskTableParts): TaskTable {
       return false;
     }
     if (task.state === 'accepting') task.state = 'accepted';
+    task.acceptedMs = clock.nowMs();
     told.accepted(task);
     return true;
   }
@@ -229,19 +251,53 @@ export function createTaskTable(parts: TaskTableParts): TaskTable {
   async function writeDone(task: Task, end: TaskEnd): Promise<void> {
     if (task.acceptance !== null && !(await task.acceptance)) return;
     await Promise.allSettled(task.writing);
-    const { domain } = task.stored.value;
     const outputs = task.unwritten.splice(0);
+    const final = end.result === 'ok' && task.unrecorded !== null ? unrecordedEnd(end.machine, task.unrecorded) : end;
+    try {
+      await writeEnd(task, final, outputs);
+    } catch (cause) {
+      if (isConflict(cause as Error) || outputs.length === 0) {
+        log.warn({ err: cause, task: task.id }, `abandoning task "${task.id}"`);
+        return;
+      }
+      // The store refuses something of it: a task whose end is never written would keep its job from ending.
+      log.error({ err: cause, task: task.id }, 'outputs could not be recorded');
+      await writeEnd(task, unrecordedEnd(task.zone, (cause as Error).message), []).catch((error: unknown) => {
+        log.warn({ err: error, task: task.id }, `abandoning task "${task.id}"`);
+      });
+    }
+  }
+
+  async function writeEnd(task: Task, end: TaskEnd, outputs: readonly Operation[]): Promise<void> {
     const error =
       end.result === 'ok' ? [] : [taskError(task, end.error, { errorId: parts.newId(), me, zone: task.zone })];
     const buckets = ['task', ...(outputs.length > 0 ? ['taskoutput'] : []), ...(error.length > 0 ? ['error'] : [])];
-    try {
-      await bus.batch([doneTask(task, end, now()), ...outputs, ...error], {
-        merge: mergeTask,
-        notify: [[domainChannel(domain), buckets as ('task' | 'taskoutput' | 'error')[]]],
-      });
-    } catch (cause) {
-      log.warn({ err: cause, task: task.id }, `abandoning task "${task.id}"`);
+    await bus.batch([doneTask(task, end, now()), ...outputs, ...error], {
+      merge: mergeTask,
+      notify: [[domainChannel(task.stored.value.domain), buckets as ('task' | 'taskoutput' | 'error')[]]],
+    });
+    if (end.result === 'ok') parts.counts.tasks_committed++;
+    else parts.counts.tasks_failed++;
+  }
+
+  async function dropAbandoned(olderThanMs: number): Promise<void> {
+    const old = [...tasks.values()].filter(
+      (task) => task.state === 'accepted' && clock.nowMs() - task.acceptedMs >= olderThanMs,
+    );
+    for (const task of old) {
+      const stored = await bus.get<TaskRecord>('task', task.id);
+      const isOurs = stored?.value.state === 'accepted' && stored.value.agentGeneration === me.generation;
+      if (isOurs || task.state !== 'accepted') continue;
+      log.warn({ task: task.id }, `abandoning task "${task.id}"`);
+      abandon(task);
     }
+  }
+
+  /** Stops it as when its job is cancelled, but writes nothing: others speak for it now. */
+  function abandon(task: Task): void {
+    const { zone } = task;
+    lose(task);
+    if (zone !== null) told.stop(task);
   }
 
   function addOutput(task: Task, output: string, reducer: number | null): Promise<void> | null {
@@ -251,7 +307,10 @@ export function createTaskTable(parts: TaskTableParts): TaskTable {
     const notify = [[domainChannel(task.stored.value.domain), ['taskoutput']]] as const;
     const written = bus.batch(task.unwritten.splice(0), { notify }).then(
       () => {},
-      (error: unknown) => log.error({ err: error, task: task.id }, 'outputs could not be recorded'),
+      (error: unknown) => {
+        task.unrecorded = (error as Error).message;
+        log.error({ err: error, task: task.id }, 'outputs could not be recorded');
+      },
     );
     task.writing.add(written);
     return written.finally(() => task.writing.delete(written));
@@ -271,8 +330,14 @@ export function createTaskTable(parts: TaskTableParts): TaskTable {
     task.stored = { ...stored, value: { ...stored.value, timeInputDoneRead: now() } };
     inputsChanged(task);
     const operation = inputDoneSeen(task, now());
-    const [result] = await bus.batch([operation], { merge: mergeTask });
-    task.stored = { ...task.stored, etag: result?.etag ?? task.stored.etag };
+    try {
+      const [result] = await bus.batch([operation], { merge: mergeTask });
+      task.stored = { ...task.stored, etag: result?.etag ?? task.stored.etag };
+    } catch (error) {
+      if (!isConflict(error as Error)) throw error;
+      log.warn({ err: error, task: task.id }, `abandoning task "${task.id}"`);
+      if (task.state === 'accepted') abandon(task);
+    }
   }
 
   function inputsChanged(task: Task): void {
@@ -298,9 +363,19 @@ export function createTaskTable(parts: TaskTableParts): TaskTable {
     inputArrived: inputsChanged,
     accept,
     finish,
+    dropAbandoned,
     addOutput,
     groupForgotten,
   };
+}
+
+function unrecordedEnd(machine: string | null, cause: string): TaskEnd {
+  const error = taskErrors.internal(`outputs could not be recorded: ${cause}`);
+  return { result: 'fail', error, ...(machine === null ? {} : { machine }) };
+}
+
+function isConflict(error: Error): boolean {
+  return VError.hasCauseWithName(error, 'EtagConflictError');
 }
 
 function detailsOf(job: JobRecord, phaseNum: number, imageFor: TaskTableParts['imageFor']): GroupDetails | null {
@@ -314,7 +389,7 @@ function detailsOf(job: JobRecord, phaseNum: number, imageFor: TaskTableParts['i
     login: job.auth.login,
     token: job.auth.token,
     owner: job.owner,
-    frequentCheckpoint: job.options?.frequentCheckpoint === true,
+    frequentCheckpoint: Boolean(job.options?.frequentCheckpoint),
     image: imageFor(phase),
   };
 }

@@ -66,6 +66,8 @@ export interface Task {
   readonly unwritten: Operation[];
   readonly writing: Set<Promise<unknown>>;
   outputCount: number;
+  /** Why an output of the task could not be recorded: it cannot end well then. */
+  unrecorded: string | null;
   stderr: string | null;
   core: string | null;
   /** Reduce: how the program ended although inputs are still to come. */
@@ -73,6 +75,10 @@ export interface Task {
   /** Whether the name of the mapped file had to be abbreviated. */
   shortened: boolean;
   timeStarted: string | null;
+  /** When the scheduler was told of it, when it was accepted, and when its program could start. */
+  runnableMs: number | null;
+  acceptedMs: number;
+  startedMs: number;
 }
 
 export interface TaskInput {
@@ -100,11 +106,15 @@ export function createTask(stored: Stored<TaskRecord>, group: Group): Task {
     unwritten: [],
     writing: new Set(),
     outputCount: 0,
+    unrecorded: null,
     stderr: null,
     core: null,
     early: null,
     shortened: false,
     timeStarted: null,
+    runnableMs: null,
+    acceptedMs: 0,
+    startedMs: 0,
   };
 }
 

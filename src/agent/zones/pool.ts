@@ -10,6 +10,7 @@ import VError from 'verror';
 import { type Clock, sleep } from '../../common/clock.js';
 import { isoTime } from '../../common/iso-time.js';
 import type { Logger } from '../../common/logging.js';
+import type { Instruments } from '../instruments.js';
 import type { SchedulerEvent } from '../scheduler/events.js';
 import type { ZoneDriver, ZoneImage, ZoneLimits } from './driver.js';
 import { nextState, type ZoneEvent, type ZoneState } from './life-cycle.js';
@@ -19,6 +20,7 @@ export interface PoolParts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly send: (event: SchedulerEvent) => void;
+  readonly instruments: Pick<Instruments, 'counts' | 'zoneReset'>;
   readonly image: ZoneImage;
   readonly limits: ZoneLimits;
   readonly attempts: number;
@@ -43,6 +45,8 @@ export interface PoolZone {
   disabled: { readonly time: string; readonly message: string } | null;
   /** Ends the preparation under way. */
   preparing: AbortController | null;
+  /** Of the preparation: what is done, and what for; for operators. */
+  stages: readonly Stage[];
   /** What the last attempts to reset it said, while it is tried again. */
   resetting: { readonly failures: number; readonly message: string } | null;
   /** Its files are being removed: it cannot be enabled any more. */
@@ -51,18 +55,17 @@ export interface PoolZone {
   life: number;
 }
 
-/** Since the agent started. */
-export interface PoolCounts {
-  zonesAdded: number;
-  zonesReadied: number;
-  zonesDisabled: number;
+/** A step of a zone's preparation, in the form that operators' tools know. */
+export interface Stage {
+  readonly funcname: 'maZoneSaveLog' | 'maZonePause' | 'maZoneReset';
+  status: 'waiting' | 'pending' | 'ok' | 'fail';
+  err?: string;
 }
 
 export interface Pool {
   readonly zones: ReadonlyMap<string, PoolZone>;
-  readonly counts: Readonly<PoolCounts>;
-  /** Begins to prepare every zone. */
-  start(names: readonly string[]): void;
+  /** Begins to prepare every zone that is not known yet. */
+  add(names: readonly string[]): void;
   assign(zone: string): void;
   /** Its group is done with it. @param usedBy names the saved log of the lackey. */
   release(zone: string, usedBy: string): void;
@@ -81,7 +84,7 @@ export function createPool(parts: PoolParts): Pool {
   const { driver, clock, log, send } = parts;
   const zones = new Map<string, PoolZone>();
   const underWay = new Set<Promise<void>>();
-  const counts: PoolCounts = { zonesAdded: 0, zonesReadied: 0, zonesDisabled: 0 };
+  const { counts } = parts.instruments;
   let stopping = false;
 
   /** The one place that changes what a zone is. @param reason why it is out of service. */
@@ -96,8 +99,8 @@ export function createPool(parts: PoolParts): Pool {
       zone.failed = false;
       zone.quiesced &&= zone.state === 'uninit';
     }
-    if (event === 'prepared') counts.zonesReadied++;
-    if (event === 'failed') counts.zonesDisabled++;
+    if (event === 'prepared') counts.zones_readied++;
+    if (event === 'failed') counts.zones_disabled++;
     log.debug({ zone: zone.name, event, before, after: zone.state }, 'zone');
   }
 
@@ -112,12 +115,15 @@ export function createPool(parts: PoolParts): Pool {
   }
 
   async function reset(zone: PoolZone, how: { usedBy: string | null; pauseMs: number; signal: AbortSignal }) {
-    if (how.usedBy !== null) await saveLog(zone.name, how.usedBy);
+    zone.stages = [];
+    if (how.usedBy !== null) await staged(zone, 'maZoneSaveLog', saveLog(zone.name, how.usedBy));
     let pauseMs = how.pauseMs;
     for (let attempt = 1; !how.signal.aborted; attempt++) {
       try {
-        if (pauseMs > 0 && !(await sleep(clock, pauseMs, how.signal))) break;
-        await driver.reset(zone.name, parts.image, parts.limits, how.signal);
+        if (pauseMs > 0 && !(await staged(zone, 'maZonePause', sleep(clock, pauseMs, how.signal)))) break;
+        const startedMs = clock.nowMs();
+        await staged(zone, 'maZoneReset', driver.reset(zone.name, parts.image, parts.limits, how.signal));
+        parts.instruments.zoneReset((clock.nowMs() - startedMs) / 1000);
         break;
       } catch (error) {
         if (how.signal.aborted) break;
@@ -141,6 +147,20 @@ export function createPool(parts: PoolParts): Pool {
     move(zone, 'prepared');
     watch(zone);
     send({ event: 'zone ready', zone: zone.name });
+  }
+
+  async function staged<Result>(zone: PoolZone, funcname: Stage['funcname'], work: Promise<Result>): Promise<Result> {
+    const stage: Stage = { funcname, status: 'pending' };
+    zone.stages = [...zone.stages, stage];
+    try {
+      const result = await work;
+      stage.status = 'ok';
+      return result;
+    } catch (error) {
+      stage.status = 'fail';
+      stage.err = (error as Error).message;
+      throw error;
+    }
   }
 
   async function saveLog(zone: string, usedBy: string): Promise<void> {
@@ -182,9 +202,10 @@ export function createPool(parts: PoolParts): Pool {
 
   return {
     zones,
-    counts,
-    start(names) {
+    add(names) {
+      const added: PoolZone[] = [];
       for (const name of names) {
+        if (zones.has(name)) continue;
         const zone: PoolZone = {
           name,
           state: 'uninit',
@@ -192,14 +213,16 @@ export function createPool(parts: PoolParts): Pool {
           failed: false,
           disabled: null,
           preparing: null,
+          stages: [],
           resetting: null,
           removing: false,
           life: 0,
         };
         zones.set(name, zone);
-        counts.zonesAdded++;
+        added.push(zone);
+        counts.zones_added++;
       }
-      for (const zone of zones.values()) prepare(zone, null);
+      for (const zone of added) prepare(zone, null);
     },
     assign: (name) => move(named(name), 'assigned'),
     release(name, usedBy) {
