@@ -32,7 +32,8 @@ export interface BusOptions {
 
 export function createBus(options: BusOptions): Bus {
   const { instance, defer = setImmediate, ...rest } = options;
-  const context: BusContext = { ...rest, defer: (action) => void defer(action) };
+  const counters = { queries: 0, reads: 0, batches: 0, operations: 0, refusals: 0 };
+  const context: BusContext = { ...rest, defer: (action) => void defer(action), counters };
   const ownChannel = selfChannel(instance);
   const stopping = new AbortController();
   const warn = throttledWarnings(context);
@@ -80,6 +81,7 @@ export function createBus(options: BusOptions): Bus {
     get pushProven() {
       return push.isProven;
     },
+    counters,
     state: () => ({
       subscriptions: [...subscriptions.values()].map((stateOf) => stateOf()),
       transactions: transactions.state(),

@@ -4,6 +4,7 @@ import type { Logger } from '../common/logging.js';
 import type { MorayClient } from '../moray/client/types.js';
 import type { BucketName } from '../records/buckets.js';
 import { busTimeout } from './errors.js';
+import type { BusCounters } from './types.js';
 
 export interface BusContext {
   readonly moray: MorayClient;
@@ -15,6 +16,7 @@ export interface BusContext {
   readonly log: Logger;
   /** Runs the action soon, after everything that is ready to run now. */
   readonly defer: (action: () => void) => void;
+  readonly counters: { -readonly [Name in keyof BusCounters]: number };
 }
 
 /** A connection may be dead without anybody noticing: then no answer ever comes. */

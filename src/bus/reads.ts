@@ -35,6 +35,7 @@ export function createReads(context: BusContext, warn: ThrottledWarning, stoppin
       for (let failures = 1; ; failures++) {
         if (stopping.aborted) throw busStopped();
         try {
+          context.counters.reads++;
           return await answered(context, what, read());
         } catch (error) {
           if (!isTransient(error as Error)) throw error;

@@ -27,8 +27,9 @@ import type { Query, Stored, Subscription, SubscriptionState } from './types.js'
 
 const defaultUnprovenEveryMs = 200;
 const inHandLimit = 10_000;
-/** A record whose handler failed is handed out again after this, or at the next pass. */
-const failedRecordMs = 1_000;
+/** A record whose handler failed is handed out again after this, then after twice as long, and so on. */
+const firstRetryMs = 1_000;
+const longestRetryMs = 10_000;
 const paceLimits = { burst: 4, everyMs: 50 };
 
 type State = 'waiting' | 'passing' | 'passing, again' | 'stopped';
@@ -46,6 +47,9 @@ export function createSubscription<Value>(
 ): Subscription & { readonly state: () => SubscriptionState } {
   const { moray, buckets, clock, random, log } = context;
   const inHand = new Set<string>();
+  /** How often the handler of a record failed, in a row. */
+  const failedTimes = new Map<string, number>();
+  const retries = new Set<() => void>();
   /** Dealt with since the pass began: the pass may still come across what it read before. */
   let settled: string[] = [];
   let whenSettled = () => {};
@@ -86,8 +90,7 @@ export function createSubscription<Value>(
       fences = [...waitingFences, ...fences];
       warn(`query "${query.name}"`, error as Error, 'query failed, will be repeated');
     }
-    for (const record of settled) inHand.delete(record);
-    settled = [];
+    releaseSettled();
     if (isStopped()) {
       for (const { reject } of waitingFences) reject(busStopped());
       return;
@@ -142,6 +145,7 @@ export function createSubscription<Value>(
     const filter = pageFilter(query.filter(), marker);
     seen.filter = filter;
     seen.requests++;
+    context.counters.queries++;
     for await (const object of moray.findObjects<Value>(buckets[query.bucket], filter, pageOptions)) {
       if (isStopped()) return;
       page.last = object._id;
@@ -156,13 +160,28 @@ export function createSubscription<Value>(
     if (inHand.has(record)) return;
     inHand.add(record);
     handle(toStored(query.bucket, object)).then(
-      () => settle(record),
-      (error: unknown) => {
-        log.error({ err: error, query: query.name, key: object.key }, 'record was not handled, will be tried again');
+      () => {
+        failedTimes.delete(record);
         settle(record);
-        clock.after(failedRecordMs, wake);
       },
+      (error: unknown) => failed(record, object.key, error),
     );
+  }
+
+  /** It stays in hand for a while, so that no pass that somebody else asks for tries it at once. */
+  function failed(record: string, key: string, error: unknown): void {
+    if (isStopped()) return;
+    const times = failedTimes.get(record) ?? 0;
+    failedTimes.set(record, times + 1);
+    if (failedTimes.size > inHandLimit) failedTimes.clear();
+    const againMs = Math.min(longestRetryMs, firstRetryMs * 2 ** times);
+    log.error({ err: error, query: query.name, key, times: times + 1 }, 'record was not handled, will be tried again');
+    const cancel = clock.after(againMs, () => {
+      retries.delete(cancel);
+      settle(record);
+      wake();
+    });
+    retries.add(cancel);
   }
 
   async function handle(record: Stored<Value>): Promise<void> {
@@ -209,6 +228,7 @@ export function createSubscription<Value>(
       if (isStopped()) return;
       state = 'stopped';
       cancelTimer();
+      for (const cancel of retries) cancel();
       pace.stop();
       stopListening();
       whenSettled();

@@ -16,6 +16,7 @@ lately, those that are ready wait a moment for company (pace.ts).
  * ends exactly once; (5) nothing waits for company for longer than a turn of the pace, and what can have none, or is
  * urgent, or fills a batch, does not wait at all.
  */
+import { isoTime } from '../common/iso-time.js';
 import { backOffMs } from './back-off.js';
 import {
   type Conflicting,
@@ -53,6 +54,10 @@ export interface Transactions {
 }
 
 interface Transaction extends Conflicting {
+  readonly id: number;
+  /** Where it is, and since when. */
+  place: 'held' | 'ready' | 'in flight' | 'pausing';
+  sinceMs: number;
   mayBeDone: boolean;
   travelsAlone: boolean;
   failures: number;
@@ -75,6 +80,8 @@ export function createTransactions(
   const lines = new Map<string, Transaction[]>();
   let ready: Transaction[] = [];
   const pausing = new Map<Transaction, () => void>();
+  const unfinished = new Set<Transaction>();
+  let created = 0;
   let inFlight = 0;
   let isFlushPlanned = false;
   let isStopped = false;
@@ -86,6 +93,9 @@ export function createTransactions(
     if (operations.length === 0) return Promise.resolve([]);
     return new Promise((resolve, reject) => {
       const transaction: Transaction = {
+        id: ++created,
+        place: 'held',
+        sinceMs: clock.nowMs(),
         operations: operations.map((operation) =>
           operation.op === 'put' ? { ...operation, value: copyOf(operation.value) } : operation,
         ),
@@ -97,6 +107,7 @@ export function createTransactions(
         resolve,
         reject,
       };
+      unfinished.add(transaction);
       for (const record of transaction.records) lineOf(record).push(transaction);
       if (isFirst(transaction)) makeReady(transaction);
     });
@@ -111,7 +122,13 @@ export function createTransactions(
   const isFirst = (transaction: Transaction) =>
     transaction.records.every((record) => lines.get(record)?.[0] === transaction);
 
+  function moveTo(transaction: Transaction, place: Transaction['place']): void {
+    transaction.place = place;
+    transaction.sinceMs = clock.nowMs();
+  }
+
   function makeReady(transaction: Transaction): void {
+    moveTo(transaction, 'ready');
     if (transaction.options.urgent === true) ready.unshift(transaction);
     else ready.push(transaction);
     if (isFlushPlanned) return;
@@ -160,7 +177,10 @@ export function createTransactions(
   }
 
   async function travel(company: readonly Transaction[]): Promise<void> {
+    for (const transaction of company) moveTo(transaction, 'in flight');
     const { requests, notifications, placeOf, options } = toMorayBatch(company, buckets);
+    context.counters.batches++;
+    context.counters.operations += company.reduce((count, { operations }) => count + operations.length, 0);
     try {
       const { etags } = await answered(context, 'batch', moray.batch(requests, options));
       push.afterCommit(notifications);
@@ -175,6 +195,7 @@ export function createTransactions(
   }
 
   async function refused(company: readonly Transaction[], error: Error): Promise<void> {
+    context.counters.refusals++;
     if (isTransient(error)) {
       warn('batch', error, 'write failed, will be repeated');
       for (const transaction of company) {
@@ -249,11 +270,13 @@ export function createTransactions(
       pausing.delete(transaction);
       makeReady(transaction);
     });
+    moveTo(transaction, 'pausing');
     pausing.set(transaction, cancel);
   }
 
   /** Lets those go that waited for the same records. */
   function end(transaction: Transaction, tell: () => void): void {
+    unfinished.delete(transaction);
     const next = new Set<Transaction>();
     for (const record of transaction.records) {
       const line = lines.get(record);
@@ -281,12 +304,19 @@ export function createTransactions(
     }
   }
 
-  function stateOf(transaction: Transaction): TransactionState {
-    const running = isFirst(transaction) && !ready.includes(transaction) && !pausing.has(transaction);
-    return { records: transaction.records, running, nFails: transaction.failures };
-  }
+  const state = () =>
+    [...unfinished].slice(0, maxShown).map(
+      ({ id, records, place, sinceMs, failures }): TransactionState => ({
+        id,
+        records,
+        running: place === 'in flight',
+        nFails: failures,
+        waitStart: place === 'in flight' ? null : isoTime(sinceMs),
+        waitDelay: place === 'pausing' ? backOffMs(Math.max(1, failures)) : null,
+      }),
+    );
 
-  return { batch, state: () => [...new Set([...lines.values()].flat())].slice(0, maxShown).map(stateOf), stop };
+  return { batch, state, stop };
 }
 
 function recordsOf(operations: readonly Operation[]): string[] {

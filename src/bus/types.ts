@@ -98,6 +98,19 @@ export interface Subscription {
   stop(): void;
 }
 
+/** Calls made since the start. */
+export interface BusCounters {
+  /** Pages read by passes. */
+  readonly queries: number;
+  /** Single reads, counts, and pages of searches. */
+  readonly reads: number;
+  readonly batches: number;
+  /** In these batches, without fences. */
+  readonly operations: number;
+  /** Batches that were refused, or not answered. */
+  readonly refusals: number;
+}
+
 /** A query and a write as operators see them. Names are those of the snapshots. Source: chapter 5, section 1.7. */
 export interface SubscriptionState {
   readonly name: string;
@@ -114,10 +127,16 @@ export interface SubscriptionState {
 }
 
 export interface TransactionState {
+  /** Counted since the start of the process. */
+  readonly id: number;
   /** `bucket/key` of what it puts or deletes. */
   readonly records: readonly string[];
   readonly running: boolean;
   readonly nFails: number;
+  /** Since when it waits: for others, or for its next attempt; null while it does not. */
+  readonly waitStart: string | null;
+  /** ms from there to the next attempt, if it failed. */
+  readonly waitDelay: number | null;
 }
 
 export interface BusState {
@@ -146,7 +165,9 @@ export interface Bus {
   notify(channel: string, buckets: readonly BucketName[]): void;
   /** Whether echoes of this process's own heartbeats come back in time. */
   readonly pushProven: boolean;
+  /** For operators: what is subscribed to, and what is being written. */
   state(): BusState;
+  readonly counters: BusCounters;
   /** Writes in flight are finished, subscriptions end. */
   stop(): Promise<void>;
 }

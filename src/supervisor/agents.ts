@@ -7,6 +7,8 @@
  *
  *   (unknown) --read--> alive --pass without a change, until the budget is spent--> lost --change--> alive
  *
+ * So that nobody is noticed a whole pass late, a pass is made when the first budget runs out (nextLossMs).
+ *
  * Invariants: (1) an outage of the store, however long, loses nobody; (2) clocks of other machines are never compared;
  * (3) an instance whose record is gone falls silent like any other and is then forgotten.
  */
@@ -34,7 +36,18 @@ export class HealthTable {
   private readonly instances = new Map<string, Instance>();
   private lastPassMs: number | null = null;
 
-  constructor(private readonly limits: { readonly everyMs: number; readonly timeoutMs: number }) {}
+  /** @param keeps a lost instance whose record is gone is not forgotten while this says so. */
+  constructor(
+    private readonly limits: { readonly everyMs: number; readonly timeoutMs: number },
+    private readonly keeps: (instance: string) => boolean = () => false,
+  ) {}
+
+  /** Somebody who should be there, with or without a record: silent from now on if there is none. */
+  expect(instance: string): void {
+    if (this.instances.has(instance)) return;
+    const unread = { generation: '', mtimeMs: Number.NaN, silentMs: 0, lost: false, seen: false, changed: true };
+    this.instances.set(instance, { instance, ...unread });
+  }
 
   /** @returns what the record says that was not known before. */
   read(record: Stored<HealthRecord>): HealthEvent | null {
@@ -62,7 +75,7 @@ export class HealthTable {
       const silentMs = known.changed ? 0 : known.silentMs + heardMs;
       const lost = silentMs > this.limits.timeoutMs;
       if (lost && !known.lost) events.push({ event: 'lost', instance: known.instance });
-      if (lost && !known.seen) {
+      if (lost && !known.seen && !this.keeps(known.instance)) {
         this.instances.delete(known.instance);
         events.push({ event: 'forgotten', instance: known.instance });
         continue;
@@ -70,6 +83,15 @@ export class HealthTable {
       this.instances.set(known.instance, { ...known, silentMs, lost, seen: false, changed: false });
     }
     return events;
+  }
+
+  /** Time until somebody who is silent already will be lost; null: nobody will be before the next pass anyway. */
+  nextLossMs(): number | null {
+    const left = this.all().flatMap(({ lost, silentMs }) =>
+      lost || silentMs === 0 ? [] : [this.limits.timeoutMs - silentMs],
+    );
+    const soonest = Math.min(...left);
+    return soonest < this.limits.everyMs ? Math.max(0, soonest) + 1 : null;
   }
 
   get(instance: string): Instance | undefined {
@@ -89,12 +111,16 @@ export interface AgentChoice {
   readonly candidates: readonly string[];
   /** Where the attempt before failed: taken only if nobody else is left. */
   readonly avoid?: string | undefined;
+  /** Unfinished tasks there. */
+  readonly loadOf: (agent: string) => number;
   readonly random: () => number;
 }
 
-/** Uniform among the candidates, `avoid` last. Load is kept even by the window, see pipeline/window.ts. */
-export function chooseAgent({ candidates, avoid, random }: AgentChoice): string | undefined {
+/** The least busy of the candidates, `avoid` last; by chance among equals. */
+export function chooseAgent({ candidates, avoid, loadOf, random }: AgentChoice): string | undefined {
   const others = candidates.filter((agent) => agent !== avoid);
   const choices = others.length > 0 ? others : candidates;
-  return choices[Math.floor(random() * choices.length)];
+  const least = Math.min(...choices.map(loadOf));
+  const idlest = choices.filter((agent) => loadOf(agent) === least);
+  return idlest[Math.floor(random() * idlest.length)];
 }

@@ -1,10 +1,13 @@
-/** What the handlers of a domain's records share: narrow, so that each says what it needs. */
+/** What the parts of a domain share: narrow, so that each says what it needs. */
 import type { BatchOptions, Bus, Operation, OperationResult } from '../bus/types.js';
 import type { Env } from '../common/clock.js';
 import type { Logger } from '../common/logging.js';
 import type { HealthTable } from './agents.js';
 import type { Tunables } from './config.js';
+import type { Counters } from './counters.js';
 import type { Job } from './jobs/job.js';
+import type { JobTable } from './jobs/table.js';
+import type { AgentLoad } from './pipeline/load.js';
 import type { DomainQuery } from './queries.js';
 
 export interface DomainContext {
@@ -13,6 +16,10 @@ export interface DomainContext {
   readonly log: Logger;
   readonly bus: Bus;
   readonly agents: HealthTable;
+  readonly load: AgentLoad;
+  readonly counters: Counters;
+  readonly jobs: JobTable;
+  readonly isStopped: boolean;
   env(): Env;
   /**
    * Writes behind the domain's fence. null: somebody else changed a record or the domain; whoever handles the record
@@ -23,11 +30,15 @@ export interface DomainContext {
     options?: Pick<BatchOptions, 'notify' | 'merge'>,
   ): Promise<readonly OperationResult[] | null>;
   /** Runs queries of the domain at once. */
-  wake(...queries: readonly DomainQuery[]): void;
-  /** The job of a record; undefined when it is not (yet) here: the record comes again. */
-  job(jobId: string): Job | undefined;
+  wake(...queries: readonly (DomainQuery | 'jobsCreated')[]): void;
+  /** Work that nobody waits for, so that a stop can. A failure is logged: whatever it was, it is tried again. */
+  follow(what: string, work: Promise<unknown>): void;
   /** Something happened to the job: looks whether it can go on. */
   changed(job: Job): void;
-  /** An agent that does not live, but lately did or may be about to start. */
+  /** Looks at the job whatever its hints say. */
+  look(job: Job): void;
+  /** An agent that does not live, but lately did or may be about to start; '': any. */
   mayReturn(agent: string): boolean;
+  /** Removes an intermediate object of the job; resolves when it is gone, or cannot be removed for good. */
+  remove(job: Job, name: string): Promise<void>;
 }

@@ -46,11 +46,16 @@ export function takeOver(
   random: () => number,
 ): { readonly domainId: string; readonly write: Put }[] {
   return lostPeers.flatMap((peer) => {
-    const theirs = domains.filter((record) => record.value.operatedBy === peer);
+    const theirs = domains.filter((record) => operatorOf(record) === peer);
     const chosen = theirs[Math.floor(random() * theirs.length)];
     if (chosen === undefined || peer === me) return [];
     return [{ domainId: chosen.value.domainId, write: put(chosen, { operatedBy: me }) }];
   });
+}
+
+/** A domain without an operator is its own supervisor's business. */
+export function operatorOf({ value: { domainId, operatedBy = '' } }: Stored<DomainRecord>): string {
+  return operatedBy === '' ? domainId : operatedBy;
 }
 
 export function firstDomain(me: string): Put {

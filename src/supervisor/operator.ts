@@ -3,9 +3,11 @@ import VError from 'verror';
 import type { Logger } from '../common/logging.js';
 import { createOperatorServer, type OperatorRoute, type OperatorServer } from '../http/operator-server.js';
 import type { SupervisorConfig } from './config.js';
+import { registerMetrics } from './metrics.js';
+import { snapshotSchema } from './snapshot.js';
 import type { Supervisor } from './supervisor.js';
 
-export function startOperatorServer(
+export async function startOperatorServer(
   config: SupervisorConfig,
   supervisor: Supervisor,
   log: Logger,
@@ -18,7 +20,7 @@ export function startOperatorServer(
       response.send(204);
     },
   });
-  return createOperatorServer({
+  const server = await createOperatorServer({
     name: 'MarlinWorker',
     host: config.host,
     port: config.port,
@@ -28,6 +30,8 @@ export function startOperatorServer(
       route('/unquiesce', true, 'unquiesce: not operating our domain'),
     ],
     snapshot: () => supervisor.snapshot(),
-    schema: { job: { summaryFields: ['state', 'inputEnded', 'cancelled'] }, worker: { summaryFields: ['quiesced'] } },
+    schema: snapshotSchema,
   });
+  registerMetrics(server.registry, () => supervisor.gauges());
+  return server;
 }

@@ -2,7 +2,8 @@
  * What a supervisor looks for. Global rows run once per process, domain rows once per domain it operates, the own row
  * only for its own domain. A row with channels runs at once when one of them names its bucket; every row also runs each
  * `everyMs`, so that a lost notification costs time, not work. Rows without channels match only what the operator of the
- * domain writes itself: it wakes them in its own process, which costs no call. Names and filters: chapter 4, section 9.
+ * domain writes itself: it wakes them in its own process, which costs no call and is never lost, so their passes are
+ * rarer. Names and filters: chapter 4, section 9.
  */
 
 import { absent, and, eq, not, or, present } from '../moray/client/filter.js';
@@ -53,14 +54,14 @@ export const domainQueries = {
   lateInputs:     { name: 'job inputs without a domain',             bucket: 'jobinput',   everyMs: 10_000, channels: ['jobs'],   filter: anyDomain(absent('domain')) },
   jobInputs:      { name: 'job inputs',                              bucket: 'jobinput',   everyMs: 10_000, channels: ['domain'], filter: domain(absent('timePropagated'), absent('timeJobCancelled')) },
   doneTasks:      { name: 'done tasks',                              bucket: 'task',       everyMs: 10_000, channels: ['domain'], filter: domain(eq('state', 'done'), absent('timeCommitted'), present('timeDispatchDone')) },
-  markOutputs:    { name: 'tasks needing outputs marked',            bucket: 'task',       everyMs: 10_000, channels: [],         filter: domain(present('timeCommitted'), absent('timeCancelled'), present('timeOutputsMarkStart'), absent('timeOutputsMarkDone')) },
-  markCleanup:    { name: 'tasks needing inputs marked for cleanup', bucket: 'task',       everyMs: 10_000, channels: [],         filter: domain(present('timeCommitted'), absent('timeCancelled'), present('timeInputsMarkCleanupStart'), absent('timeInputsMarkCleanupDone')) },
-  markRetry:      { name: 'tasks needing inputs marked for retry',   bucket: 'task',       everyMs: 10_000, channels: [],         filter: domain(present('timeCommitted'), absent('timeCancelled'), present('timeInputsMarkRetryStart'), absent('timeInputsMarkRetryDone')) },
-  removeInput:    { name: 'tasks needing delete',                    bucket: 'task',       everyMs: 10_000, channels: [],         filter: domain(eq('wantInputRemoved', 'true'), absent('timeInputRemoved')) },
-  removeTaskInput:{ name: 'taskinputs needing delete',               bucket: 'taskinput',  everyMs: 10_000, channels: [],         filter: domain(eq('wantInputRemoved', 'true'), absent('timeInputRemoved')) },
-  retryTasks:     { name: 'tasks needing retry',                     bucket: 'task',       everyMs: 10_000, channels: [],         filter: domain(present('timeOutputsMarkDone'), absent('timeRetried'), absent('timeCancelled'), wantRetry) },
-  moveTaskInputs: { name: 'taskinputs retry',                        bucket: 'taskinput',  everyMs: 10_000, channels: [],         filter: domain(present('retryTaskId'), absent('timeRetried'), absent('timeJobCancelled')) },
-  taskOutputs:    { name: 'taskoutputs',                             bucket: 'taskoutput', everyMs: 10_000, channels: [],         filter: domain(present('timeCommitted'), eq('intermediate', 'true'), absent('timeJobCancelled'), absent('timePropagated')) },
+  markOutputs:    { name: 'tasks needing outputs marked',            bucket: 'task',       everyMs: 20_000, channels: [],         filter: domain(present('timeCommitted'), absent('timeCancelled'), present('timeOutputsMarkStart'), absent('timeOutputsMarkDone')) },
+  markCleanup:    { name: 'tasks needing inputs marked for cleanup', bucket: 'task',       everyMs: 20_000, channels: [],         filter: domain(present('timeCommitted'), absent('timeCancelled'), present('timeInputsMarkCleanupStart'), absent('timeInputsMarkCleanupDone')) },
+  markRetry:      { name: 'tasks needing inputs marked for retry',   bucket: 'task',       everyMs: 20_000, channels: [],         filter: domain(present('timeCommitted'), absent('timeCancelled'), present('timeInputsMarkRetryStart'), absent('timeInputsMarkRetryDone')) },
+  removeInput:    { name: 'tasks needing delete',                    bucket: 'task',       everyMs: 20_000, channels: [],         filter: domain(eq('wantInputRemoved', 'true'), absent('timeInputRemoved')) },
+  removeTaskInput:{ name: 'taskinputs needing delete',               bucket: 'taskinput',  everyMs: 20_000, channels: [],         filter: domain(eq('wantInputRemoved', 'true'), absent('timeInputRemoved')) },
+  retryTasks:     { name: 'tasks needing retry',                     bucket: 'task',       everyMs: 20_000, channels: [],         filter: domain(present('timeOutputsMarkDone'), absent('timeRetried'), absent('timeCancelled'), wantRetry) },
+  moveTaskInputs: { name: 'taskinputs retry',                        bucket: 'taskinput',  everyMs: 20_000, channels: [],         filter: domain(present('retryTaskId'), absent('timeRetried'), absent('timeJobCancelled')) },
+  taskOutputs:    { name: 'taskoutputs',                             bucket: 'taskoutput', everyMs: 20_000, channels: [],         filter: domain(present('timeCommitted'), eq('intermediate', 'true'), absent('timeJobCancelled'), absent('timePropagated')) },
 } as const satisfies Record<string, QueryRow>;
 
 export type DomainQuery = keyof typeof domainQueries;

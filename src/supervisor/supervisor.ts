@@ -4,30 +4,34 @@
  * store; it may be killed at any instant, and another, or itself, goes on from there.
  *
  *   global queries --health, domains, storage--> who lives, what is ours, where objects are      (this file)
+ *   domain records --> which domains run here                                                    (domain-keeper.ts)
  *   domain queries --jobs, inputs, tasks, outputs--> handlers --batches behind a fence--> store  (domain.ts)
  *
  * Order of start: no domain runs before agents, peers, domains and storage nodes have been read once, or inputs would
  * fail for lack of agents that are just not known yet.
  */
-import VError from 'verror';
 import type { AccountStore } from '../accounts/types.js';
 import { domainsChannel } from '../bus/channels.js';
-import type { BatchFence, Bus, Operation, Query, Stored, Subscription } from '../bus/types.js';
+import type { Bus, Query, Stored, Subscription } from '../bus/types.js';
 import type { Clock } from '../common/clock.js';
 import { isoTime } from '../common/iso-time.js';
 import type { Logger } from '../common/logging.js';
 import type { MorayClient } from '../moray/client/types.js';
-import { type DomainRecord, isDomainRecord } from '../records/domain.js';
+import type { DomainRecord } from '../records/domain.js';
 import { type HealthRecord, isHealthRecord } from '../records/health.js';
 import type { StorageRecord } from '../records/storage.js';
 import { type HealthEvent, HealthTable } from './agents.js';
 import type { SupervisorConfig } from './config.js';
-import { type OperatedDomain, startDomain } from './domain.js';
-import { firstDomain, type Operating, stepDomain, takeOver } from './domains.js';
-import { createFinder, type StoragePlace } from './pipeline/find.js';
+import { newCounters } from './counters.js';
+import { startDomain } from './domain.js';
+import { createDomainKeeper } from './domain-keeper.js';
+import type { Gauges } from './metrics.js';
+import { createFinder } from './pipeline/find.js';
 import { createLocator } from './pipeline/locate.js';
 import { globalQueries, type QueryRow } from './queries.js';
-import { jobSnapshot } from './snapshot.js';
+import { SetAside } from './set-aside.js';
+import { snapshotOf } from './snapshot.js';
+import { StorageMap } from './storage-map.js';
 import { createRemover } from './tasks/remove.js';
 
 export interface SupervisorDeps {
@@ -43,23 +47,22 @@ export interface Supervisor {
   /** Stops taking new jobs, or takes them again. false: the own domain is operated by another. */
   accept(accepts: boolean): boolean;
   snapshot(): object;
+  gauges(): Gauges;
   stop(): Promise<void>;
 }
-
-const storageRefreshMs = 1000;
 
 export async function startSupervisor(config: SupervisorConfig, deps: SupervisorDeps): Promise<Supervisor> {
   const { bus, clock, random, log } = deps;
   const { instanceUuid: me, tunables } = config;
   const startedMs = clock.nowMs();
   const stopping = new AbortController();
+  const counters = newCounters();
   const agents = new HealthTable({ everyMs: tunables.timeAgentPoll, timeoutMs: tunables.timeAgentTimeout });
-  const peers = new HealthTable({ everyMs: tunables.timeWorkerPoll, timeoutMs: tunables.timeWorkerAbandon });
-  const domains = new Map<string, Stored<DomainRecord>>();
-  const operated = new Map<string, OperatedDomain>();
-  const changing = new Map<string, Promise<void>>();
-  const storage = new Map<string, StoragePlace>();
-  let started = false;
+  const peers = new HealthTable({ everyMs: tunables.timeWorkerPoll, timeoutMs: tunables.timeWorkerAbandon }, (peer) =>
+    keeper.operators().has(peer),
+  );
+  const storage = new StorageMap();
+  const aside = new SetAside();
   let accepting = true;
 
   const mayReturn = (agent: string): boolean => {
@@ -84,37 +87,58 @@ export async function startSupervisor(config: SupervisorConfig, deps: Supervisor
     if (event === null) return;
     if (event.event === 'lost') log.error({ agent: event.instance }, 'agent is lost: its tasks run elsewhere');
     else log.info({ agent: event.instance }, `agent ${event.event}`);
-    for (const domain of operated.values()) {
+    for (const domain of keeper.operated.values()) {
       if (event.event !== 'forgotten') domain.sweepAgent(event.instance);
       if (event.event !== 'lost' && event.event !== 'forgotten') domain.agentCame();
     }
   };
 
-  const validHealth = (record: Stored<HealthRecord>): boolean => {
-    const problem = isHealthRecord.problem(record.value);
-    if (problem !== null) log.warn({ record: record.key }, `health record is left alone: ${problem}`);
-    return problem === null;
+  const onPeerPass = (): void => {
+    for (const { event, instance } of peers.passed(clock.nowMs()))
+      if (event === 'lost' && instance !== me) log.error({ peer: instance }, 'supervisor is lost');
+    keeper.takeFrom(peers.all().flatMap(({ instance, lost }) => (lost ? [instance] : [])));
+    for (const operator of keeper.operators()) if (operator !== me) peers.expect(operator);
+  };
+
+  /** Health records of one component, with a pass in time when somebody falls silent. */
+  const watchHealth = (
+    row: QueryRow,
+    table: HealthTable,
+    read: (record: Stored<HealthRecord>) => void,
+    passed: () => void,
+  ) => {
+    let cancelLook = () => {};
+    const query: Subscription = subscribe<HealthRecord>(row, {
+      onRecord(record) {
+        const problem = isHealthRecord.problem(record.value);
+        if (problem === null) read(record);
+        else if (aside.add(record, clock.nowMs()))
+          log.error({ record: record.key, problem }, 'health record is left alone: it is invalid');
+      },
+      onPass() {
+        passed();
+        cancelLook();
+        const lossMs = table.nextLossMs();
+        if (lossMs !== null) cancelLook = clock.after(lossMs, () => query.wake());
+      },
+    });
+    return {
+      ...query,
+      stop() {
+        cancelLook();
+        query.stop();
+      },
+    };
   };
 
   const storageQuery = subscribe<StorageRecord>(globalQueries.storage, {
-    onRecord: ({ value: { manta_storage_id, manta_compute_id, zone_uuid } }) => {
-      if (manta_storage_id === undefined || manta_compute_id === undefined || zone_uuid === undefined) return;
-      storage.set(manta_storage_id, { agent: manta_compute_id, zonename: zone_uuid });
-    },
+    onRecord: (record) => storage.onRecord(record),
+    onPass: () => storage.onPass(),
   });
-  let refreshedMs = Number.NEGATIVE_INFINITY;
   const finder = createFinder({
     accounts: deps.accounts,
-    locator: createLocator(deps.index, tunables.maxPendingLocates, log),
-    storage: {
-      get: (storageId) => storage.get(storageId),
-      async refresh() {
-        if (clock.nowMs() - refreshedMs < storageRefreshMs) return;
-        refreshedMs = clock.nowMs();
-        storageQuery.wake();
-        await storageQuery.fence();
-      },
-    },
+    locator: createLocator(deps.index, { namesAtATime: tunables.maxPendingLocates, clock, log }),
+    storage: storage.view(storageQuery, clock),
     clock,
     patienceMs: tunables.timePatience,
     signal: stopping.signal,
@@ -124,123 +148,31 @@ export async function startSupervisor(config: SupervisorConfig, deps: Supervisor
     timeoutMs: config.manta.connectTimeout,
     limit: tunables.maxPendingDeletes,
   });
-
-  /** One change of a domain at a time. */
-  const change = (domainId: string, what: string, work: () => Promise<void>): void => {
-    if (changing.has(domainId)) return;
-    const done = work()
-      .catch((error: unknown) => log.warn({ err: error, domain: domainId }, `${what} failed; looked at again later`))
-      .finally(() => changing.delete(domainId));
-    changing.set(domainId, done);
-  };
-
-  const write = async (operation: Operation & { op: 'put' }): Promise<boolean> => {
-    try {
-      const [result] = await bus.batch([operation], { notify: [[domainsChannel, ['domain']]] });
-      const before = domains.get(operation.key);
-      if (before !== undefined && result?.etag !== undefined)
-        domains.set(operation.key, { ...before, value: operation.value as DomainRecord, etag: result.etag });
-      return true;
-    } catch (error) {
-      if (!VError.hasCauseWithName(error as Error, 'EtagConflictError')) throw error;
-      domainQuery.wake();
-      return false;
-    }
-  };
-
-  const start = async (domainId: string): Promise<void> => {
-    if (operated.has(domainId) || stopping.signal.aborted) return;
-    log.info({ domain: domainId }, 'domain starts');
-    const domain = await startDomain({
-      domain: domainId,
-      own: domainId === me && accepting,
-      tunables,
-      bus,
-      fence: fenceOf(domainId),
-      agents,
-      mayReturn,
-      finder,
-      remover,
-      clock,
-      random,
-      log: log.child({ domain: domainId }),
-    });
-    operated.set(domainId, domain);
-    if (stopping.signal.aborted) await stop(domainId);
-  };
-
-  const stop = async (domainId: string): Promise<void> => {
-    const domain = operated.get(domainId);
-    operated.delete(domainId);
-    await domain?.stop();
-  };
-
-  const fenceOf = (domainId: string): BatchFence => ({
-    current() {
-      const record = domains.get(domainId);
-      if (record === undefined) throw new VError({ name: 'FenceLostError' }, 'domain "%s" is gone', domainId);
-      return record;
-    },
-    changed(stored) {
-      const record = stored as Stored<DomainRecord> | null;
-      if (record === null) domains.delete(domainId);
-      else domains.set(domainId, record);
-      if (record !== null && record.value.operatedBy === me) return record;
-      log.warn({ domain: domainId, operatedBy: record?.value.operatedBy }, 'domain was taken from us');
-      change(domainId, 'stopping a domain', () => stop(domainId));
-      return null;
-    },
+  const keeper = createDomainKeeper({
+    me,
+    bus,
+    random,
+    counters,
+    log,
+    start: (domain, fence) =>
+      startDomain({
+        domain,
+        own: domain === me && accepting,
+        tunables,
+        bus,
+        fence,
+        agents,
+        mayReturn,
+        finder,
+        remover,
+        counters,
+        clock,
+        random,
+        log: log.child({ domain }),
+      }),
+    lookAgain: () => domainQuery.wake(),
+    tookOver: () => peerQuery.wake(),
   });
-
-  const onDomain = (record: Stored<DomainRecord>): void => {
-    if (!isDomainRecord(record.value)) return;
-    domains.set(record.key, record);
-    if (!started) return;
-    const { domainId } = record.value;
-    const operating: Operating = changing.has(domainId) ? 'changing' : operated.has(domainId) ? 'running' : 'no';
-    const step = stepDomain(record, me, operating);
-    switch (step.step) {
-      case 'nothing':
-        break;
-      case 'start':
-        change(domainId, 'starting a domain', () => start(domainId));
-        break;
-      case 'stop':
-        log.warn({ domain: domainId }, 'domain was taken from us');
-        change(domainId, 'stopping a domain', () => stop(domainId));
-        break;
-      case 'take':
-        change(domainId, 'taking a domain', async () => {
-          if (await write(step.write)) await start(domainId);
-        });
-        break;
-      case 'ask':
-        change(domainId, 'asking for a domain', async () => {
-          if (await write(step.write)) log.info({ domain: domainId }, 'asked for our domain');
-        });
-        break;
-      case 'hand back':
-        change(domainId, 'handing back a domain', async () => {
-          await stop(domainId);
-          if (await write(step.write)) log.info({ domain: domainId }, 'handed back a domain');
-          else await start(domainId);
-        });
-    }
-  };
-
-  const onPeerPass = (): void => {
-    for (const { event, instance } of peers.passed(clock.nowMs()))
-      if (event === 'lost' && instance !== me) log.error({ peer: instance }, 'supervisor is lost');
-    if (!started) return;
-    const lost = peers.all().flatMap(({ instance, lost }) => (lost ? [instance] : []));
-    for (const { domainId, write: operation } of takeOver([...domains.values()], lost, me, random)) {
-      change(domainId, 'taking over a domain', async () => {
-        if (!(await write(operation))) return;
-        log.warn({ domain: domainId }, 'domain of a lost supervisor is taken over');
-        await start(domainId);
-      });
-    }
-  };
 
   const generation = isoTime(startedMs);
   const beat = (notify: boolean): Promise<void> => {
@@ -260,62 +192,51 @@ export async function startSupervisor(config: SupervisorConfig, deps: Supervisor
 
   await beat(true);
   beatAgain();
-  const agentQuery = subscribe<HealthRecord>(globalQueries.agentHealth, {
-    onRecord: (record) => {
-      if (validHealth(record)) onAgent(agents.read(record));
-    },
-    onPass: () => {
-      for (const event of agents.passed(clock.nowMs())) onAgent(event);
-    },
+  const onHeartbeat = (record: Stored<HealthRecord>) => onAgent(agents.read(record));
+  const agentQuery = watchHealth(globalQueries.agentHealth, agents, onHeartbeat, () => {
+    for (const event of agents.passed(clock.nowMs())) onAgent(event);
   });
-  const peerQuery = subscribe<HealthRecord>(globalQueries.peerHealth, {
-    onRecord: (record) => {
-      if (validHealth(record) && record.value.instance !== me) peers.read(record);
-    },
-    onPass: onPeerPass,
-  });
-  const domainQuery = subscribe<DomainRecord>(globalQueries.domains, { onRecord: onDomain });
+  const onPeer = (record: Stored<HealthRecord>) => {
+    if (record.value.instance !== me) peers.read(record);
+  };
+  const peerQuery = watchHealth(globalQueries.peerHealth, peers, onPeer, onPeerPass);
+  const domainQuery = subscribe<DomainRecord>(globalQueries.domains, { onRecord: (record) => keeper.read(record) });
   const queries = [agentQuery, peerQuery, domainQuery, storageQuery];
   await Promise.all(queries.map((query) => query.fence()));
-  started = true;
-  if (!domains.has(me)) {
-    log.info('first start: makes its domain');
-    await write(firstDomain(me));
-  }
+  await keeper.begin();
   await domainQuery.fence();
-  await Promise.all(changing.values());
+  await keeper.settled();
 
+  const view = { me, generation, config, agents, peers, counters, bus, operated: keeper.operated };
   return {
     accept(accepts) {
-      const domain = operated.get(me);
+      const domain = keeper.operated.get(me);
       if (domain === undefined) return false;
       accepting = accepts;
       domain.accept(accepts);
       return true;
     },
-    snapshot: () => ({
-      service: { name: 'marlin', component: 'jobworker', ident: me, version: '0.0.1' },
-      stats: { started: generation, memory: process.memoryUsage() },
-      types: ['job', 'worker'],
-      job: Object.fromEntries(
-        [...operated.values()].flatMap(({ jobs }) => jobs.all().map((job) => [job.jobId, jobSnapshot(job)])),
-      ),
-      worker: {
-        [me]: {
-          domains: [...operated.keys()],
-          agents: agents.all(),
-          workers: peers.all(),
-          quiesced: !accepting,
-          pushProven: bus.pushProven,
-        },
-      },
-    }),
+    snapshot: () => snapshotOf({ ...view, quiesced: !accepting }),
+    gauges() {
+      const domains = [...keeper.operated.values()];
+      const sum = (of: (domain: (typeof domains)[number]) => number) => domains.reduce((all, one) => all + of(one), 0);
+      return {
+        counters,
+        bus: bus.counters,
+        domains: domains.length,
+        jobs: sum(({ jobs }) => jobs.all().length),
+        agentsLiving: agents.living().length,
+        agentsLost: agents.all().length - agents.living().length,
+        inPipeline: sum(({ gauges }) => gauges.inPipeline),
+        setAside: sum(({ gauges }) => gauges.setAside),
+        pushProven: bus.pushProven,
+      };
+    },
     async stop() {
       stopping.abort();
       cancelBeat();
       for (const query of queries) query.stop();
-      await Promise.all(changing.values());
-      await Promise.all([...operated.keys()].map(stop));
+      await keeper.stop();
       remover.close();
     },
   };

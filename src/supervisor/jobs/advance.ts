@@ -5,7 +5,7 @@
  */
 
 import { agentChannel, jobChannel } from '../../bus/channels.js';
-import type { Stored } from '../../bus/types.js';
+import type { Operation, Stored } from '../../bus/types.js';
 import { isoTime } from '../../common/iso-time.js';
 import { absent, and, eq, present } from '../../moray/client/filter.js';
 import type { BucketName } from '../../records/buckets.js';
@@ -15,19 +15,18 @@ import type { TaskOutputRecord } from '../../records/task-output.js';
 import type { DomainContext } from '../domain-context.js';
 import { isAnonymous } from '../pipeline/names.js';
 import { awaitsEnd, endInput, mergeEnd } from '../tasks/end-reduce.js';
-import type { RemoveObject } from '../tasks/mark.js';
 import type { Job } from './job.js';
 import { ask, recountStats, sum, writeJob } from './load.js';
 import { inputsOnTheMove, pendingRemovals, unfinishedIn, unreadInputs } from './progress.js';
+import { moveTo } from './transition.js';
 
 export type Look = 'waits' | 'changed meanwhile' | 'done' | 'lost';
 
-/** @param remove for what a cancelled job left. */
-export async function advance(job: Job, context: DomainContext, remove: RemoveObject): Promise<Look> {
+export async function advance(job: Job, context: DomainContext): Promise<Look> {
   const { version } = job;
   const stood = () => job.version === version && job.inHand === 0;
   if (!stood()) return 'changed meanwhile';
-  if (job.cancelled !== null) return endCancelled(job, context, remove, stood);
+  if (job.cancelled !== null) return endCancelled(job, context, stood);
   if (!job.inputEnded) return 'waits';
   const inputsLeft = await ask(unreadInputs(job.jobId), context);
   if (!stood()) return 'changed meanwhile';
@@ -84,12 +83,7 @@ async function tellReducers(job: Job, phase: number, context: DomainContext): Pr
   return true;
 }
 
-async function endCancelled(
-  job: Job,
-  context: DomainContext,
-  remove: RemoveObject,
-  stood: () => boolean,
-): Promise<Look> {
+async function endCancelled(job: Job, context: DomainContext, stood: () => boolean): Promise<Look> {
   if (!job.cancelMarked) return 'waits';
   for (const [index, phase] of job.phases.entries()) {
     const open = await sum(unfinishedIn(job, index), context);
@@ -98,27 +92,48 @@ async function endCancelled(
   }
   if (job.phases.some(({ open }) => open > 0)) return 'waits';
   if (!job.cleanedUp) {
-    await removeIntermediate(job, context, remove);
+    await removeIntermediate(job, context);
+    if (!(await noteRemovals(job, context))) return 'lost';
     job.cleanedUp = true;
   }
   return stood() ? end(job, context) : 'changed meanwhile';
 }
 
 /** A cancelled job may have left any of its intermediate objects; removing one twice does no harm. */
-async function removeIntermediate(job: Job, context: DomainContext, remove: RemoveObject): Promise<void> {
+async function removeIntermediate(job: Job, context: DomainContext): Promise<void> {
   if (job.phases.length < 2) return;
   const pending = new Set<Promise<void>>();
   for await (const { value } of context.bus.find<TaskOutputRecord>('taskoutput', eq('jobId', job.jobId))) {
     if (!isTrue(value.intermediate) || !isAnonymous(value.output, job.jobId)) continue;
-    const removing = remove(job, value.output).finally(() => pending.delete(removing));
+    const removing = context.remove(job, value.output).finally(() => pending.delete(removing));
     pending.add(removing);
     if (pending.size >= context.tunables.maxPendingDeletes) await Promise.race(pending);
   }
   await Promise.all(pending);
 }
 
+/** Removals that were asked for are done with the others: else their records would be found until the job is deleted. */
+async function noteRemovals(job: Job, context: DomainContext): Promise<boolean> {
+  const limit = context.tunables.maxRecordsPerUpdate;
+  const fields = { timeInputRemoved: isoTime(context.env().nowMs) };
+  const updates = pendingRemovals(job).map((count): Operation => ({ op: 'update', ...count, fields, limit }));
+  for (let more = updates.length > 0; more; ) {
+    const results = await context.write(updates);
+    if (results === null) return false;
+    more = results.some(({ count = 0 }) => count >= limit);
+  }
+  return true;
+}
+
 async function end(job: Job, context: DomainContext): Promise<Look> {
   await recountStats(job, context);
+  moveTo(
+    job,
+    'finishing',
+    job.cancelled === null ? 'everything has ended' : 'cancelled',
+    context.env().nowMs,
+    context.log,
+  );
   const notify: (readonly [string, readonly BucketName[]])[] = [[jobChannel(job.jobId), ['job']]];
   const change = { state: 'done', timeDone: isoTime(context.env().nowMs) } as const;
   if ((await writeJob(job, change, context, [], notify)) === null) return 'lost';

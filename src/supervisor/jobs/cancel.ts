@@ -1,6 +1,18 @@
-/** Cancellation: every record of the job is stamped, so that no query finds it and agents stop what runs. */
-import type { Operation } from '../../bus/types.js';
+/**
+ * Cancellation: every record of the job is stamped, so that no query finds it and agents stop what runs. What is in hand
+ * may write records that bear no mark: then all is marked once more when it is through, which look.ts sees to.
+ */
+import { agentChannel } from '../../bus/channels.js';
+import type { Operation, Stored } from '../../bus/types.js';
+import { isoTime } from '../../common/iso-time.js';
 import { absent, and, eq } from '../../moray/client/filter.js';
+import type { BucketName } from '../../records/buckets.js';
+import type { JobRecord } from '../../records/job.js';
+import type { DomainContext } from '../domain-context.js';
+import { type Job, touch } from './job.js';
+
+/** As many agents are told at once; others find out with their next pass. */
+const toldAgents = 100;
 
 const stamps = [
   ['task', 'timeCancelled'],
@@ -10,11 +22,53 @@ const stamps = [
   ['task', 'timeDispatchDone'],
 ] as const;
 
+export async function onCancelled(record: Stored<JobRecord>, context: DomainContext): Promise<void> {
+  const job = context.jobs.get(record.key);
+  if (job === undefined || job.cancelled !== null) return;
+  job.cancelled = record.value.timeCancelled ?? isoTime(context.env().nowMs);
+  context.log.info({ jobId: job.jobId, inputEnded: job.inputEnded }, 'job is cancelled');
+  await cancelJob(job, context);
+}
+
+export async function cancelJob(job: Job, context: DomainContext): Promise<void> {
+  const time = job.cancelled;
+  if (time === null || job.cancelMarked || job.cancelling || job.finished) return;
+  job.cancelling = true;
+  try {
+    for (let isQuiet = false; !isQuiet; ) {
+      isQuiet = job.inHand === 0;
+      if (!(await markCancelled(job, time, context)) || (!isQuiet && job.inHand > 0)) return;
+    }
+  } finally {
+    job.cancelling = false;
+  }
+  job.cancelMarked = true;
+  job.doubted = true; // hints counted what a cancelled job does not wait for
+  context.wake('doneTasks');
+  touch(job, context.env().nowMs);
+  context.look(job);
+}
+
+/** @returns whether it could be written. */
+async function markCancelled(job: Job, time: string, context: DomainContext): Promise<boolean> {
+  const limit = context.tunables.maxRecordsPerCancel;
+  const notify = context.agents
+    .living()
+    .slice(0, toldAgents)
+    .map(({ instance }): readonly [string, readonly BucketName[]] => [agentChannel(instance), ['task', 'taskinput']]);
+  for (let more = true; more; ) {
+    const results = await context.write(cancelRecords(job.jobId, time, limit), { notify });
+    if (results === null) return false;
+    more = results.some(({ count = 0 }) => count >= limit);
+  }
+  return true;
+}
+
 /**
  * One lap; another is needed while one of the updates changes `limit` records. The last makes attempts of reducers fit to
  * be committed, to which nobody will move the inputs of the failed ones any more.
  */
-export function cancelRecords(jobId: string, time: string, limit: number): Operation[] {
+function cancelRecords(jobId: string, time: string, limit: number): Operation[] {
   return stamps.map(([bucket, field]) => ({
     op: 'update',
     bucket,

@@ -11,8 +11,9 @@ import { absent, and, eq } from '../../moray/client/filter.js';
 import { freshStats, type JobRecord } from '../../records/job.js';
 import { type AgentChoice, chooseAgent, type Instance } from '../agents.js';
 import { reducerTaskId } from '../ids.js';
+import type { AgentLoad } from '../pipeline/load.js';
 import { type Placement, putNew, reduceTask } from '../tasks/new-records.js';
-import type { Job, Reducer } from './job.js';
+import { adjustCount, type Job, type Reducer } from './job.js';
 
 export interface Claim {
   readonly value: JobRecord;
@@ -30,6 +31,7 @@ export function claimJob(
   me: string,
   living: readonly Instance[],
   stampLimit: number,
+  loadOf: (agent: string) => number,
   env: Env,
 ): Claim {
   const value: JobRecord = {
@@ -42,7 +44,7 @@ export function claimJob(
   const missing = value.phases.flatMap(({ type, count = 1 }, phase) =>
     type === 'reduce' ? Array.from({ length: count }, (_, reducer) => ({ phase, reducer })) : [],
   );
-  const placed = placeReducers(value, missing, living, env);
+  const placed = placeReducers(value, missing, living, loadOf, env);
   return {
     value,
     operations: [
@@ -70,13 +72,22 @@ export function placeReducers(
   job: JobRecord,
   missing: readonly { readonly phase: number; readonly reducer: number }[],
   living: readonly Instance[],
+  loadOf: (agent: string) => number,
   env: Env,
 ): { readonly operations: readonly Operation[]; readonly reducers: readonly PlacedReducer[] } {
   const generations = new Map(living.map(({ instance, generation }) => [instance, generation]));
+  const here = new Map<string, number>();
+  const busy = (agent: string) => loadOf(agent) + (here.get(agent) ?? 0);
   const reducers = missing.flatMap(({ phase, reducer }) => {
     const taskId = reducerTaskId(job.jobId, phase, reducer);
-    const placement = place(generations, { candidates: [...generations.keys()], random: env.random });
-    return placement === undefined ? [] : [{ phase, reducer, taskId, ...placement, finished: false }];
+    const placement = place(generations, {
+      candidates: [...generations.keys()],
+      loadOf: busy,
+      random: env.random,
+    });
+    if (placement === undefined) return [];
+    adjustCount(here, placement.agent, 1);
+    return [{ phase, reducer, taskId, ...placement, finished: false }];
   });
   const operations = reducers.map(({ phase, reducer, taskId, agent, generation }) => {
     const plan = { taskId, jobId: job.jobId, domain: job.worker ?? '', phase, reducer, agent, generation, attempt: 1 };
@@ -93,12 +104,13 @@ function place(generations: ReadonlyMap<string, string>, choice: AgentChoice): P
 }
 
 /** Notes in memory what the store has taken: the tasks of the job's reducers. */
-export function rememberReducers(job: Job, placed: readonly PlacedReducer[]): void {
+export function rememberReducers(job: Job, placed: readonly PlacedReducer[], load: AgentLoad): void {
   for (const { phase, reducer, ...task } of placed) {
     const state = job.phases[phase];
     if (state === undefined) continue;
     state.reducers[reducer] = task;
     state.open++;
+    load.adjust(job, task.agent, 1);
     job.stats.nTasksDispatched++;
   }
 }

@@ -9,6 +9,7 @@
  */
 import type { Stored } from '../../bus/types.js';
 import { freshStats, type JobRecord, type JobStats } from '../../records/job.js';
+import type { JobState } from './transition.js';
 
 /** The current attempt of a reducer. */
 export interface Reducer {
@@ -36,6 +37,9 @@ export type Stats = { -readonly [Name in keyof Required<JobStats>]: number };
 export interface Job {
   readonly jobId: string;
   readonly domain: string;
+  state: JobState;
+  /** When it came into this state. */
+  stateMs: number;
   /** As last read or written. */
   stored: Stored<JobRecord>;
   readonly stats: Stats;
@@ -43,14 +47,20 @@ export interface Job {
   savedStats: string;
   savedAtMs: number;
   readonly phases: PhaseState[];
-  /** Hint: unfinished tasks per agent, for the window. */
+  /** Hint: unfinished tasks per agent, for the window. Changed by pipeline/load.ts. */
   readonly unfinished: Map<string, number>;
   /** An agent that refused for lack of room, until it has room again. */
   blockedBy: string | null;
+  /** Its records in the pipeline. */
+  inPipeline: number;
+  /** Some of its records were turned away, because it had its share of the pipeline. */
+  overflows: boolean;
   /** Hint: inputs still to be passed on, once input has ended. */
   inputsLeft: number;
   /** End of input was noted and all inputs are stamped. */
   inputEnded: boolean;
+  /** Inputs without a domain are being stamped; `again`: more have come since. */
+  stamping: 'no' | 'yes' | 'again';
   /** Time of cancellation. */
   cancelled: string | null;
   /** Records are being marked with the cancellation. */
@@ -59,8 +69,10 @@ export interface Job {
   cancelMarked: boolean;
   /** Intermediate objects of the cancelled job are gone. */
   cleanedUp: boolean;
-  /** Writes under way that name a reducer's task as target; see tasks/reducer-inputs.ts. */
+  /** Writes under way that name a reducer's task as target; see tasks/reduce-retry.ts. */
   readonly writesTo: Map<string, number>;
+  /** Marks of reducers' inputs wait until those writes are over. */
+  marksWait: boolean;
   /** Removals asked for and not done. Hint. */
   removals: number;
   /** Records whose handlers will change hints. */
@@ -70,6 +82,9 @@ export interface Job {
   version: number;
   /** When something last happened. */
   changedAtMs: number;
+  /** Looks at the job since then that found nothing: each makes the pause before the next longer. */
+  stillLooks: number;
+  nextLookMs: number;
   lastInputMs: number;
   /** A save, a count or the like is under way. */
   busy: boolean;
@@ -78,11 +93,13 @@ export interface Job {
   dropped: boolean;
 }
 
-export function newJob(stored: Stored<JobRecord>, nowMs: number): Job {
+export function newJob(stored: Stored<JobRecord>, state: JobState, nowMs: number): Job {
   const { jobId, worker = '', phases, stats, timeCancelled, timeInputDoneRead } = stored.value;
   return {
     jobId,
     domain: worker,
+    state,
+    stateMs: nowMs,
     stored,
     stats: { ...freshStats, ...stats },
     savedStats: JSON.stringify(stats ?? {}),
@@ -96,18 +113,24 @@ export function newJob(stored: Stored<JobRecord>, nowMs: number): Job {
     })),
     unfinished: new Map(),
     blockedBy: null,
+    inPipeline: 0,
+    overflows: false,
     inputsLeft: 0,
     inputEnded: timeInputDoneRead !== undefined,
+    stamping: 'no',
     cancelled: timeCancelled ?? null,
     cancelling: false,
     cancelMarked: false,
     cleanedUp: false,
     writesTo: new Map(),
+    marksWait: false,
     removals: 0,
     inHand: 0,
     doubted: false,
     version: 0,
     changedAtMs: nowMs,
+    stillLooks: 0,
+    nextLookMs: nowMs,
     lastInputMs: nowMs,
     busy: false,
     again: false,
@@ -120,6 +143,7 @@ export function newJob(stored: Stored<JobRecord>, nowMs: number): Job {
 export function touch(job: Job, nowMs: number): void {
   job.version++;
   job.changedAtMs = nowMs;
+  job.stillLooks = 0;
 }
 
 /** Adjusts the hint of a phase; never below zero, where drift would hide later work. */

@@ -16,7 +16,7 @@ export async function loadJob(record: Stored<JobRecord>, context: DomainContext)
     context.log.error({ jobId: record.key }, `job is left alone: ${problem}`);
     return null;
   }
-  const job = newJob(record, context.env().nowMs);
+  const job = newJob(record, 'initializing', context.env().nowMs);
   job.stats.nAssigns++;
   await Promise.all([recountStats(job, context), recountHints(job, context), loadReducers(job, context)]);
   if (!(await writeJob(job, { state: 'running' }, context))) return null;
@@ -96,13 +96,13 @@ async function recountHints(job: Job, context: DomainContext): Promise<void> {
 /** Unfinished tasks at each agent; what waited for room is looked at again. */
 export async function recountWindow(job: Job, context: DomainContext): Promise<void> {
   const { jobId } = job;
-  job.unfinished.clear();
-  job.blockedBy = null;
+  const counts = new Map<string, number>();
   for (const { instance } of context.agents.living()) {
     const here = and(eq('jobId', jobId), eq('mantaComputeId', instance), absent('timeCommitted'));
-    const count = await context.bus.count('task', here);
-    if (count > 0) job.unfinished.set(instance, count);
+    counts.set(instance, await context.bus.count('task', here));
   }
+  context.load.replace(job, counts);
+  job.blockedBy = null;
   context.wake('jobInputs', 'taskOutputs', 'retryTasks');
 }
 

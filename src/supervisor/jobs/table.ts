@@ -11,14 +11,26 @@ export class JobTable {
   private readonly jobs = new Map<string, Job>();
   private readonly gone = new Set<string>();
   private readonly loading = new Set<string>();
+  /** Of those that are gone: records of theirs are still found. */
+  private readonly left = new Set<string>();
 
   /** @param takeUp resolves to the job, or to null when it is none of ours. */
-  constructor(private readonly takeUp: (jobId: string) => Promise<Job | null>) {}
+  constructor(
+    private readonly takeUp: (jobId: string) => Promise<Job | null>,
+    private readonly onFailure: (error: unknown) => void,
+  ) {}
 
   get(jobId: string): Job | undefined {
     const job = this.jobs.get(jobId);
-    if (job === undefined && !this.gone.has(jobId)) void this.load(jobId, () => this.takeUp(jobId));
-    return job;
+    if (job !== undefined) return job;
+    if (this.gone.has(jobId)) this.left.add(jobId);
+    else this.load(jobId, () => this.takeUp(jobId)).catch(this.onFailure);
+    return undefined;
+  }
+
+  /** Jobs that are over, but have left records that queries find: the newest, at most `limit`. */
+  leftOvers(limit: number): string[] {
+    return this.left.size === 0 ? [] : [...this.left].slice(-limit);
   }
 
   /** Loads a job unless it is here or being loaded. */
@@ -52,6 +64,7 @@ export class JobTable {
   private add(job: Job): void {
     this.jobs.set(job.jobId, job);
     this.gone.delete(job.jobId);
+    this.left.delete(job.jobId);
   }
 
   private forget(jobId: string): void {
@@ -59,6 +72,7 @@ export class JobTable {
     for (const oldest of this.gone) {
       if (this.gone.size <= rememberedGone) break;
       this.gone.delete(oldest);
+      this.left.delete(oldest);
     }
   }
 }

@@ -83,6 +83,8 @@ export interface DispatchWorld extends Env {
   /** An agent that is not living, but was lately or may be about to start: worth waiting for. */
   readonly mayReturn: (agent: string) => boolean;
   readonly hasRoom: (agent: string) => boolean;
+  /** Unfinished tasks there, of all jobs. */
+  readonly loadOf: (agent: string) => number;
   /** Of the phase entered; undefined for a map phase. */
   readonly reducers: readonly (Reducer | undefined)[] | undefined;
   /** Reducers without a task may still get one. */
@@ -123,7 +125,7 @@ function toTask(origin: Origin, found: FoundObject, world: DispatchWorld): Dispa
   }
   const candidates = living.filter(world.hasRoom);
   const avoid = origin.kind === 'task' ? origin.record.value.mantaComputeId : undefined;
-  const agent = chooseAgent({ candidates, avoid, random: world.random });
+  const agent = chooseAgent({ candidates, avoid, loadOf: world.loadOf, random: world.random });
   const generation = agent === undefined ? undefined : world.living.get(agent);
   if (agent === undefined || generation === undefined) return { to: 'wait', blockedBy: living[0] ?? null };
   const taskId = newId(world.random);

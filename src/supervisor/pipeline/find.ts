@@ -19,8 +19,11 @@ export interface StoragePlace {
 }
 
 export interface Finder {
-  /** @param name normalised. */
-  find(name: string, auth: JobAuth | undefined): Promise<FoundObject | TaskError>;
+  /**
+   * @param name normalised.
+   * @param onFault a neighbour does not answer as it should: this may take long.
+   */
+  find(name: string, auth: JobAuth | undefined, onFault?: () => void): Promise<FoundObject | TaskError>;
 }
 
 export interface FinderOptions {
@@ -34,25 +37,26 @@ export interface FinderOptions {
 }
 
 export function createFinder({ accounts, locator, storage, clock, patienceMs, signal }: FinderOptions): Finder {
-  const patiently = async <Answer>(ask: () => Promise<Answer>): Promise<Answer> => {
+  const patiently = async <Answer>(ask: () => Promise<Answer>, onFault: () => void): Promise<Answer> => {
     const startMs = clock.nowMs();
     for (let pauseMs = 100; ; pauseMs = Math.min(5000, 2 * pauseMs)) {
       try {
         return await ask();
       } catch (error) {
         if (isVerdict(error as Error) || clock.nowMs() - startMs >= patienceMs) throw error;
+        onFault();
         if (!(await sleep(clock, pauseMs, signal))) throw error;
       }
     }
   };
 
   return {
-    async find(name, auth) {
+    async find(name, auth, onFault = () => {}) {
       const login = ownerLogin(name);
       if (login === '') return taskErrors.malformedName(name);
       let owner: AccountAnswer;
       try {
-        owner = await patiently(() => accounts.user(login, 'anonymous', { fallback: true }));
+        owner = await patiently(() => accounts.user(login, 'anonymous', { fallback: true }), onFault);
       } catch (error) {
         if (isVerdict(error as Error)) return taskErrors.noSuchObject(name);
         return taskErrors.internal((error as Error).message);
@@ -60,7 +64,7 @@ export function createFinder({ accounts, locator, storage, clock, patienceMs, si
       const key = underOwner(name, owner.account.uuid);
       let record: IndexRecord | null;
       try {
-        record = await patiently(() => locator.locate(key));
+        record = await patiently(() => locator.locate(key), onFault);
       } catch (error) {
         return taskErrors.locating(name, (error as Error).message);
       }

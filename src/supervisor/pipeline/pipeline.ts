@@ -4,11 +4,15 @@ import { agentChannel } from '../../bus/channels.js';
 import type { BucketName } from '../../records/buckets.js';
 import type { DomainContext } from '../domain-context.js';
 import { adjustCount, adjustOpen, type Job, touch } from '../jobs/job.js';
+import { inputArrived } from '../tasks/mark.js';
 import { type Dispatch, decideDispatch, type Origin } from './decide.js';
 import type { Finder } from './find.js';
+import { PipelineShares } from './share.js';
 import { hasRoom, unblock } from './window.js';
 
 export interface Pipeline {
+  /** Records that have a place in it. */
+  readonly inHand: number;
   /** Resolves when the origin is through, or was let go: then it comes again. */
   dispatch(origin: Origin, job: Job): Promise<void>;
 }
@@ -21,12 +25,12 @@ export function createPipeline(
   finder: Finder,
   agentUsed: (agent: string, generation: string) => void,
 ): Pipeline {
-  let inHand = 0;
-  let refused = false;
-  const limit = context.tunables.maxPendingDispatches;
+  const shares = new PipelineShares(context.tunables.maxPendingDispatches, () =>
+    context.wake('jobInputs', 'taskOutputs', 'retryTasks'),
+  );
 
-  const carry = async (origin: Origin, job: Job): Promise<void> => {
-    const found = await finder.find(origin.name, job.stored.value.auth);
+  const carry = async (origin: Origin, job: Job, giveUpPlace: () => void): Promise<void> => {
+    const found = await finder.find(origin.name, job.stored.value.auth, giveUpPlace);
     if (job.dropped) return;
     const phase = job.phases[origin.phase];
     const living = new Map(context.agents.living().map((agent) => [agent.instance, agent.generation]));
@@ -38,6 +42,7 @@ export function createPipeline(
       living,
       mayReturn: context.mayReturn,
       hasRoom: (agent) => hasRoom(job, agent, context.tunables.maxTasksPerAgent),
+      loadOf: (agent) => context.load.of(agent),
       reducers: phase?.isReduce ? phase.reducers : undefined,
       reducersMayCome: !phase?.reducersRefused,
     });
@@ -55,7 +60,10 @@ export function createPipeline(
     try {
       results = await context.write(dispatch.operations, { notify });
     } finally {
-      if (dispatch.to === 'taskinput') adjustCount(job.writesTo, dispatch.taskId, -1);
+      if (dispatch.to === 'taskinput') {
+        adjustCount(job.writesTo, dispatch.taskId, -1);
+        inputArrived(job, context);
+      }
       if (results === null) undo();
     }
     if (results === null) {
@@ -64,6 +72,7 @@ export function createPipeline(
       return;
     }
     passedOn(origin, dispatch, job);
+    context.counters[counterOf[dispatch.to]]++;
     if (dispatch.to === 'task') agentUsed(dispatch.agent, dispatch.generation);
     if (dispatch.to === 'taskinput' && dispatch.read) context.wake('removeTaskInput');
   };
@@ -71,35 +80,38 @@ export function createPipeline(
   const foresee = (dispatch: Exclude<Dispatch, { to: 'wait' }>, job: Job): (() => void) => {
     if (dispatch.to === 'taskinput') adjustCount(job.writesTo, dispatch.taskId, 1);
     if (dispatch.to !== 'task') return () => {};
-    adjustCount(job.unfinished, dispatch.agent, 1);
-    return () => adjustCount(job.unfinished, dispatch.agent, -1);
+    context.load.adjust(job, dispatch.agent, 1);
+    return () => context.load.adjust(job, dispatch.agent, -1);
   };
 
   return {
+    get inHand() {
+      return shares.inHand;
+    },
     async dispatch(origin, job) {
-      if (inHand >= limit || (job.blockedBy !== null && !isReducePhase(job, origin.phase))) {
-        refused = true;
-        return;
-      }
-      const phase = job.phases[origin.phase];
-      if (phase === undefined) return;
-      inHand++;
+      if (job.blockedBy !== null && !isReducePhase(job, origin.phase)) return;
+      if (job.phases[origin.phase] === undefined) return;
+      const giveUpPlace = shares.enter(job);
+      if (giveUpPlace === null) return;
       job.inHand++;
       touch(job, context.env().nowMs);
       try {
-        await carry(origin, job);
+        await carry(origin, job, giveUpPlace);
       } finally {
-        inHand--;
         job.inHand--;
+        giveUpPlace();
         context.changed(job);
-        if (refused && inHand < limit / 2) {
-          refused = false;
-          context.wake('jobInputs', 'taskOutputs', 'retryTasks');
-        }
       }
     },
   };
 }
+
+const counterOf = {
+  task: 'inputsToTasks',
+  taskinput: 'inputsToReducers',
+  error: 'inputsToErrors',
+  nothing: 'inputsDropped',
+} as const;
 
 const queryOf = { jobinput: 'jobInputs', taskoutput: 'taskOutputs', task: 'retryTasks' } as const;
 

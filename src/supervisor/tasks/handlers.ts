@@ -13,7 +13,7 @@ import { retryOrigin } from '../pipeline/decide.js';
 import type { Pipeline } from '../pipeline/pipeline.js';
 import { unblock } from '../pipeline/window.js';
 import { commitTask } from './commit.js';
-import { countOutputs, type RemoveObject } from './mark.js';
+import { countOutputs, inputArrived } from './mark.js';
 import { copyInput, retryReduce } from './reduce-retry.js';
 
 export async function commitDone(task: Stored<TaskRecord>, job: Job, context: DomainContext): Promise<void> {
@@ -40,7 +40,10 @@ export async function commitDone(task: Stored<TaskRecord>, job: Job, context: Do
   else job.stats.nTasksCommittedFail++;
   if (commit.outcome === 'retried') job.stats.nRetries++;
   if (commit.outcome === 'failed') job.stats.nErrors++;
-  adjustCount(job.unfinished, value.mantaComputeId, -1);
+  if (commit.outcome === 'ok') context.counters.tasksCommittedOk++;
+  else context.counters.tasksCommittedFail++;
+  if (commit.outcome === 'retried') context.counters.tasksRetried++;
+  context.load.adjust(job, value.mantaComputeId, -1);
   unblock(job, context);
   if (commit.outputsUpdate !== null) countOutputs(job, value.phaseNum, results[commit.outputsUpdate]?.count ?? 0);
   if (commit.outputsUpdate !== null && value.phaseNum < lastPhase(job)) context.wake('taskOutputs');
@@ -82,7 +85,8 @@ export async function retryTask(
   const { value } = task;
   const phase = job.phases[value.phaseNum];
   const candidates = context.agents.living().map(({ instance }) => instance);
-  const agent = chooseAgent({ candidates, avoid: value.mantaComputeId, random: context.env().random });
+  const loadOf = (known: string) => context.load.of(known);
+  const agent = chooseAgent({ candidates, avoid: value.mantaComputeId, loadOf, random: context.env().random });
   const generation = agent === undefined ? undefined : context.agents.get(agent)?.generation;
   if (phase === undefined || agent === undefined || generation === undefined) return; // comes again: somebody may live then
   const retry = retryReduce(task, { agent, generation }, context.env());
@@ -94,6 +98,7 @@ export async function retryTask(
   if (value.rIdx !== undefined)
     phase.reducers[value.rIdx] = { taskId: retry.taskId, agent, generation, finished: false };
   if (value.timeInputDone === undefined) phase.told = false;
+  context.load.adjust(job, agent, 1);
   adjustOpen(job, value.phaseNum, 1); // the failed one is through when its inputs are moved, the new one is open
   job.stats.nTasksDispatched++;
   context.wake('markRetry');
@@ -117,7 +122,7 @@ export async function moveInput(input: Stored<TaskInputRecord>, job: Job, contex
     job.removals++;
     context.wake('removeTaskInput');
   }
-  context.wake('markRetry', 'markCleanup');
+  inputArrived(job, context);
   context.changed(job);
 }
 
@@ -126,9 +131,8 @@ export async function removeInput(
   record: Stored<TaskRecord> | Stored<TaskInputRecord>,
   job: Job,
   context: DomainContext,
-  remove: RemoveObject,
 ): Promise<void> {
-  if (record.value.input !== undefined) await remove(job, record.value.input);
+  if (record.value.input !== undefined) await context.remove(job, record.value.input);
   const { bucket, key, etag, value } = record;
   const timeInputRemoved = isoTime(context.env().nowMs);
   const put = { op: 'put', bucket, key, etag, value: { ...value, timeInputRemoved } } as const;

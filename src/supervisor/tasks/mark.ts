@@ -15,19 +15,11 @@ import { isAnonymousOfPhase } from '../pipeline/names.js';
 import { afterOutputs, markInputsForRemoval, markOutputs, updateTask } from './commit.js';
 import { endPointing, pointInputsOn } from './reduce-retry.js';
 
-/** Removes an object by name; resolves when it is gone, or cannot be removed for good. */
-export type RemoveObject = (job: Job, name: string) => Promise<void>;
-
-export async function markOutputsOf(
-  task: Stored<TaskRecord>,
-  job: Job,
-  context: DomainContext,
-  remove: RemoveObject,
-): Promise<void> {
+export async function markOutputsOf(task: Stored<TaskRecord>, job: Job, context: DomainContext): Promise<void> {
   const { value } = task;
   const limit = context.tunables.maxRecordsPerUpdate;
   const retried = isTrue(value.wantRetry);
-  if (value.result !== 'ok') await removeOutputs(value, job, context, remove);
+  if (value.result !== 'ok') await removeOutputs(value, job, context);
   let more = true;
   while (more) {
     const now = isoTime(context.env().nowMs);
@@ -56,11 +48,11 @@ export function countOutputs(job: Job, phase: number, count: number): void {
  * What a failed attempt made, in a phase that is not the last, or that will run again, is nobody's. What it left in the
  * last phase for good may be all that its user gets to see.
  */
-async function removeOutputs(task: TaskRecord, job: Job, context: DomainContext, remove: RemoveObject): Promise<void> {
+async function removeOutputs(task: TaskRecord, job: Job, context: DomainContext): Promise<void> {
   if (task.phaseNum === lastPhase(job) && !isTrue(task.wantRetry)) return;
   const left = and(eq('taskId', task.taskId), absent('timeCommitted'));
   for await (const { value } of context.bus.find<TaskOutputRecord>('taskoutput', left))
-    if (isAnonymousOfPhase(value.output, job.jobId, task.phaseNum)) await remove(job, value.output);
+    if (isAnonymousOfPhase(value.output, job.jobId, task.phaseNum)) await context.remove(job, value.output);
   if (task.timeAbandoned === undefined || task.timeAccepted === undefined) return;
   // Its agent may have died between storing what the command printed and recording that: the names tell.
   const { taskId, phaseNum, input, p0input, rIdx } = task;
@@ -74,7 +66,7 @@ async function removeOutputs(task: TaskRecord, job: Job, context: DomainContext,
     input,
     p0input,
   });
-  for (const name of [names.taskOutputKey, names.taskErrorKey]) await remove(job, name);
+  for (const name of [names.taskOutputKey, names.taskErrorKey]) await context.remove(job, name);
 }
 
 export async function markInputsOf(task: Stored<TaskRecord>, job: Job, context: DomainContext): Promise<void> {
@@ -88,7 +80,7 @@ export async function markInputsOf(task: Stored<TaskRecord>, job: Job, context: 
     const count = results[0]?.count ?? 0;
     job.removals += count;
     if (count > 0) context.wake('removeTaskInput');
-    if (count < limit && arriving) return; // this task comes again, at the latest with the next pass
+    if (count < limit && arriving) return comesAgain(job);
     more = count >= limit;
   }
   const done = updateTask(taskId, { timeInputsMarkCleanupDone: isoTime(context.env().nowMs) });
@@ -108,13 +100,25 @@ export async function pointInputsOfFailed(task: Stored<TaskRecord>, job: Job, co
     const count = results[0]?.count ?? 0;
     adjustOpen(job, value.phaseNum, count);
     if (count > 0) context.wake('moveTaskInputs');
-    if (count < limit && arriving) return;
+    if (count < limit && arriving) return comesAgain(job);
     more = count >= limit;
   }
   if ((await context.write(endPointing(value, context.env().nowMs))) === null) return;
   adjustOpen(job, value.phaseNum, -1);
   context.wake('doneTasks');
   context.changed(job);
+}
+
+/** The task is looked at again when the writes that hold it up are over, at the latest with the next pass. */
+function comesAgain(job: Job): void {
+  job.marksWait = true;
+}
+
+/** A write of an input for a reducer is over, or a copy was made. */
+export function inputArrived(job: Job, context: DomainContext): void {
+  if (!job.marksWait || job.writesTo.size > 0) return;
+  job.marksWait = false;
+  context.wake('markRetry', 'markCleanup');
 }
 
 /** Whether inputs of a reduce task are being written, or still point to it from a failed attempt. */

@@ -27,6 +27,7 @@ const world: DispatchWorld = {
   living: new Map([['cn2', 'g2']]),
   mayReturn: () => false,
   hasRoom: () => true,
+  loadOf: () => 0,
   reducers: undefined,
   reducersMayCome: true,
 };

@@ -1,0 +1,89 @@
+/** The queries of a domain while it runs: rows of queries.ts, with what their filters leave out at the moment. */
+import { domainChannel, jobsChannel } from '../bus/channels.js';
+import type { Bus, Query, Stored, Subscription } from '../bus/types.js';
+import { and, eq, not, or } from '../moray/client/filter.js';
+import type { Tunables } from './config.js';
+import type { Job } from './jobs/job.js';
+import type { JobTable } from './jobs/table.js';
+import { domainQueries, ownQueries, type QueryRow } from './queries.js';
+import type { SetAside } from './set-aside.js';
+
+/** Filters name at most so many jobs, and so many records, that are to be left out. */
+const namedLimit = 100;
+
+export interface DomainSubscriptions {
+  add(key: string, row: QueryRow, onRecord: (record: Stored<never>) => Promise<void>): Subscription;
+  has(key: string): boolean;
+  wake(key: string): void;
+  /** Ends one of them. */
+  drop(key: string): void;
+  stop(): void;
+}
+
+export interface SubscriptionOptions {
+  readonly domain: string;
+  readonly bus: Bus;
+  readonly tunables: Tunables;
+  readonly setAside: SetAside;
+  readonly nowMs: () => number;
+}
+
+export function createSubscriptions(options: SubscriptionOptions, jobs: () => JobTable): DomainSubscriptions {
+  const { domain, bus, tunables, setAside, nowMs } = options;
+  const subscriptions = new Map<string, Subscription>();
+  const channels = { jobs: jobsChannel, domains: '', domain: domainChannel(domain) };
+
+  return {
+    add(key, row, onRecord) {
+      const query: Query<never> = {
+        name: row.name,
+        bucket: row.bucket,
+        filter: () => {
+          const aside = setAside.ids(row.bucket, nowMs(), namedLimit).map((id) => not(eq('_id', id)));
+          return filterNow(row, domain, jobs(), aside);
+        },
+        channels: row.channels.map((channel) => channels[channel]),
+        everyMs: typeof row.everyMs === 'number' ? row.everyMs : tunables[row.everyMs],
+        unprovenEveryMs: tunables.timePoll,
+        onRecord,
+      };
+      const subscription = bus.subscribe(query);
+      subscriptions.set(key, subscription);
+      return subscription;
+    },
+    has: (key) => subscriptions.has(key),
+    wake: (key) => subscriptions.get(key)?.wake(),
+    drop(key) {
+      subscriptions.get(key)?.stop();
+      subscriptions.delete(key);
+    },
+    stop() {
+      for (const subscription of subscriptions.values()) subscription.stop();
+    },
+  };
+}
+
+/**
+ * Of inputs without a domain, those of our jobs. Otherwise what nobody would take now is not even read: origins of jobs
+ * whose window is full or that have their share of the pipeline, and what is left of jobs that are over.
+ */
+function filterNow(row: QueryRow, domain: string, jobs: JobTable, aside: readonly string[]): string {
+  const filter = and(row.filter(domain), ...aside);
+  if (row === domainQueries.lateInputs) {
+    const open = jobs.all().filter(({ inputEnded, cancelled }) => !inputEnded && cancelled === null);
+    const named = open.slice(-namedLimit).map(({ jobId }) => eq('jobId', jobId));
+    return and(filter, named.length === 0 ? eq('jobId', 'none') : or(...named));
+  }
+  if (row === ownQueries.jobsCreated || row.bucket === 'job') return filter;
+  const held = isOrigins(row) ? jobs.all().filter(isHeld) : [];
+  const leftOut = [...held.map(({ jobId }) => jobId), ...jobs.leftOvers(namedLimit)].slice(0, namedLimit);
+  return and(filter, ...leftOut.map((jobId) => not(eq('jobId', jobId))));
+}
+
+function isOrigins(row: QueryRow): boolean {
+  return row === domainQueries.jobInputs || row === domainQueries.taskOutputs || row === domainQueries.retryTasks;
+}
+
+function isHeld({ blockedBy, overflows }: Job): boolean {
+  return blockedBy !== null || overflows;
+}

@@ -1,0 +1,49 @@
+/**
+ * Records that nobody can do anything with: theory of operation. A record that does not fit its schema would be matched
+ * by its query for ever. It is reported once, and from then on left out by the filter, so that it is not even read. A few
+ * at a time: of more than that, the rest is read with each pass and passed over. After a while each is read again, in
+ * case somebody has put it right; as long as it is what it was, nothing is said.
+ */
+import type { Stored } from '../bus/types.js';
+import type { BucketName } from '../records/buckets.js';
+
+const reviewMs = 600_000;
+/** As many as are remembered. */
+const keptLimit = 10_000;
+
+interface Aside {
+  readonly bucket: BucketName;
+  readonly id: number;
+  readonly etag: string;
+  sinceMs: number;
+}
+
+export class SetAside {
+  private readonly records = new Map<string, Aside>();
+
+  get size(): number {
+    return this.records.size;
+  }
+
+  /** @returns whether that is news. */
+  add({ bucket, key, id, etag }: Stored<unknown>, nowMs: number): boolean {
+    const name = `${bucket}/${key}`;
+    const known = this.records.get(name);
+    this.records.delete(name);
+    this.records.set(name, { bucket, id, etag, sinceMs: nowMs });
+    for (const oldest of this.records.keys()) {
+      if (this.records.size <= keptLimit) break;
+      this.records.delete(oldest);
+    }
+    return known?.etag !== etag;
+  }
+
+  /** `_id`s of the newest that are not due for review: at most `limit`. */
+  ids(bucket: BucketName, nowMs: number, limit: number): number[] {
+    if (this.records.size === 0) return [];
+    const current = [...this.records.values()].filter(
+      (record) => record.bucket === bucket && nowMs - record.sinceMs < reviewMs,
+    );
+    return current.slice(-limit).map(({ id }) => id);
+  }
+}
