@@ -4,6 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import type { Action, SchedulerEvent } from '../../src/agent/scheduler/events.js';
+import { mayHoldZone } from '../../src/agent/scheduler/open-groups.js';
+import { checkState } from '../../src/agent/scheduler/self-check.js';
 import { overscheduled } from '../../src/agent/scheduler/shares.js';
 import {
   createSchedulerState,
@@ -30,6 +32,7 @@ export interface Needs {
   readonly memoryMb?: number;
   readonly diskGb?: number;
   readonly acceptAhead?: boolean;
+  readonly isOpen?: boolean;
 }
 
 export class World {
@@ -71,9 +74,9 @@ export class World {
   }
 
   add(group: string, task: string, needs: Needs = {}): void {
-    const { memoryMb = 0, diskGb = 0, acceptAhead = true } = needs;
+    const { memoryMb = 0, diskGb = 0, acceptAhead = true, isOpen = false } = needs;
     this.queued.set(task, group);
-    this.send({ event: 'task runnable', group: { id: group, memoryMb, diskGb, acceptAhead }, task });
+    this.send({ event: 'task runnable', group: { id: group, memoryMb, diskGb, acceptAhead, isOpen }, task });
   }
 
   withdraw(task: string): void {
@@ -177,6 +180,7 @@ export class World {
 
   private check(): void {
     const { state } = this;
+    checkState(state);
     this.checkZones();
     let [runningCount, acceptedCount] = [0, 0];
     for (const [id, group] of state.groups) {
@@ -206,7 +210,9 @@ export class World {
     for (const zone of state.ready) assert(!state.quiesced.has(zone) && !this.owner.has(zone), `${zone} is not clean`);
     if (state.ready.size === 0) return;
     for (const id of state.queue) {
-      const needs = state.groups.get(id)?.needs;
+      const group = state.groups.get(id);
+      if (group !== undefined && !mayHoldZone(state, group)) continue;
+      const needs = group?.needs;
       const wants = (needs?.memoryMb ?? 0) + (needs?.diskGb ?? 0);
       assert(wants > 0 && state.slop.granted.size > 0, `${id} waits although a zone is free`);
     }

@@ -8,6 +8,7 @@
  */
 import type { Action } from './events.js';
 import { canUseZone, createStream, groupOf, refuseTasks, releaseStream, streamOf } from './groups.js';
+import { mayHoldZone } from './open-groups.js';
 import { need, overscheduled } from './shares.js';
 import { comingBack, lackOf } from './slop.js';
 import { type GroupState, isSaturated, loadOf, poolLoad, type SchedulerState, zoneCount } from './state.js';
@@ -20,6 +21,7 @@ export function assignZones(state: SchedulerState, actions: Action[]): void {
   for (const id of state.queue) {
     if (state.ready.size === 0) return;
     const group = groupOf(state, id);
+    if (!mayHoldZone(state, group)) continue;
     const lack = lackOf(state.slop, group.needs);
     if (lack === null) createStream(state, group, actions);
     else if (!makeRoom(state, group, actions)) refuseTasks(state, group, lack, actions);
@@ -45,7 +47,7 @@ function neediest(state: SchedulerState): GroupState | null {
   const pool = poolLoad(state);
   let best: { readonly group: GroupState; readonly lacking: number } | null = null;
   for (const group of state.groups.values()) {
-    if (!canUseZone(group) || lackOf(state.slop, group.needs) !== null) continue;
+    if (!canUseZone(group) || !mayHoldZone(state, group) || lackOf(state.slop, group.needs) !== null) continue;
     const load = loadOf(group);
     const lacking = need(load, pool);
     const grown = { taskCount: load.taskCount, streamCount: load.streamCount + 1 };

@@ -9,6 +9,8 @@ export type SchedulerEvent =
   | { readonly event: 'task runnable'; readonly group: GroupNeeds; readonly task: string }
   /** A task without a zone is gone: cancelled, failed, or not ours after all. */
   | { readonly event: 'task withdrawn'; readonly group: string; readonly task: string }
+  /** The last input of its tasks is known. */
+  | { readonly event: 'group complete'; readonly group: string }
   | { readonly event: 'stream loaded'; readonly zone: string }
   | { readonly event: 'task ended'; readonly zone: string }
   /** The stream cannot go on; its task, if any, has ended with it. */

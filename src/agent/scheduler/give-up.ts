@@ -7,19 +7,20 @@
  */
 import type { Action } from './events.js';
 import { canUseZone, groupOf, releaseStream, streamOf } from './groups.js';
+import { mayHoldZone, waitingCount } from './open-groups.js';
 import { overscheduled, share } from './shares.js';
 import { loadOf, poolLoad, reserveOf, type SchedulerState, type StreamState } from './state.js';
 
 export function mustGiveUp(state: SchedulerState, stream: StreamState, nowMs: number): boolean {
   if (state.quiesced.has(stream.zone)) return true;
   if (overscheduled(loadOf(groupOf(state, stream.group)), poolLoad(state)) > 0) return true;
-  const someoneWaits = state.queue.size > state.ready.size + state.resetting.size;
+  const someoneWaits = waitingCount(state) > state.ready.size + state.resetting.size;
   return someoneWaits && stream.turnSinceMs !== null && nowMs - stream.turnSinceMs >= state.rules.turnMs;
 }
 
 export function giveUpIdle(state: SchedulerState, actions: Action[]): void {
   if (state.idle.size === 0) return;
-  let missing = state.queue.size + reserveOf(state) - state.ready.size - state.resetting.size;
+  let missing = waitingCount(state) + reserveOf(state) - state.ready.size - state.resetting.size;
   for (const zone of state.idle) {
     if (missing <= 0) break;
     releaseStream(state, streamOf(state, zone), actions);
@@ -28,7 +29,8 @@ export function giveUpIdle(state: SchedulerState, actions: Action[]): void {
   if (state.idle.size === 0) return;
   const pool = poolLoad(state);
   for (const group of state.groups.values()) {
-    if (canUseZone(group)) missing += Math.max(0, share(loadOf(group), pool) - group.streams.size);
+    if (canUseZone(group) && mayHoldZone(state, group))
+      missing += Math.max(0, share(loadOf(group), pool) - group.streams.size);
   }
   for (const zone of state.idle) {
     if (missing <= 0) return;

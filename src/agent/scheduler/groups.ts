@@ -19,6 +19,7 @@ export function groupOf(state: SchedulerState, id: string): GroupState {
 export function addTask(state: SchedulerState, needs: GroupNeeds, task: string): GroupState {
   const group = state.groups.get(needs.id) ?? createGroup(state, needs);
   assert(!group.waiting.has(task) && !group.accepted.has(task), `task "${task}" is queued already`);
+  if (!needs.isOpen) closeGroup(state, needs.id);
   group.waiting.add(task);
   if (needs.acceptAhead) state.turns.add(needs.id);
   state.taskCount++;
@@ -34,11 +35,20 @@ function createGroup(state: SchedulerState, needs: GroupNeeds): GroupState {
     streams: new Map(),
     runningCount: 0,
     loadingCount: 0,
+    isOpen: needs.isOpen,
     hogSinceMs: null,
     lastKillMs: null,
   };
   state.groups.set(needs.id, group);
+  if (group.isOpen) state.openGroups.add(needs.id);
   return group;
+}
+
+/** Its tasks wait for nobody any more. Does nothing if the group is not known. */
+export function closeGroup(state: SchedulerState, id: string): void {
+  const group = state.groups.get(id);
+  if (group !== undefined) group.isOpen = false;
+  state.openGroups.delete(id);
 }
 
 /** Does nothing if the task is not queued (any more). */
@@ -77,6 +87,7 @@ function queueOrForget(state: SchedulerState, group: GroupState, actions: Action
   }
   state.queue.delete(id);
   state.turns.delete(id);
+  state.openGroups.delete(id);
   state.groups.delete(id);
   actions.push({ do: 'forget group', group: id });
 }

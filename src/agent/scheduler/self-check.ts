@@ -17,6 +17,7 @@ export function checkState(state: SchedulerState): void {
   assert.equal(taskCount, state.taskCount, 'checkTaskCount failed: tasks of groups, and tasks counted');
   assert.equal(acceptedCount, state.acceptedCount, 'checkTaskCount failed: accepted tasks');
   assert.equal(streamCount, state.streams.size, 'checkTaskCount failed: streams of groups, and streams');
+  for (const id of state.openGroups) assert(state.groups.get(id)?.isOpen === true, `"${id}" is open and is not`);
   for (const set of [state.ready, state.resetting, state.disabled]) {
     for (const zone of set) assert(!state.streams.has(zone), `zone "${zone}" is in use and not in use`);
   }

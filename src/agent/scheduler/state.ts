@@ -9,6 +9,8 @@ export interface GroupNeeds extends SlopAmount {
   readonly id: string;
   /** Map tasks are accepted ahead, within a window; reduce tasks only when they get a zone. */
   readonly acceptAhead: boolean;
+  /** Inputs of its tasks may still come, from other groups. */
+  readonly isOpen: boolean;
 }
 
 /** A zone while it belongs to a group. */
@@ -32,6 +34,7 @@ export interface GroupState {
   readonly streams: Map<string, StreamState>;
   runningCount: number;
   loadingCount: number;
+  isOpen: boolean;
   hogSinceMs: number | null;
   lastKillMs: number | null;
 }
@@ -56,6 +59,8 @@ export interface SchedulerState {
   readonly queue: Set<string>;
   /** Groups whose tasks may be accepted ahead, in turn. */
   readonly turns: Set<string>;
+  /** Groups whose tasks may still wait for others. */
+  readonly openGroups: Set<string>;
   readonly streams: Map<string, StreamState>;
   /** Zones with an idle stream, idle longest first. */
   readonly idle: Set<string>;
@@ -76,6 +81,7 @@ export function createSchedulerState(rules: SchedulerRules): SchedulerState {
     groups: new Map(),
     queue: new Set(),
     turns: new Set(),
+    openGroups: new Set(),
     streams: new Map(),
     idle: new Set(),
     ready: new Set(),

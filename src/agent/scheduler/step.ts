@@ -11,7 +11,7 @@
  * its youngest task killed (hogs.ts).
  *
  * Invariants: (1) a zone belongs to at most one group, and passes from one to another only through a reset; (2) while a
- * zone is ready, no group is without one; and a group without one gets one within a turn of others and the end of one
+ * zone is ready, no group is without one (but open groups: open-groups.ts); and a group without one gets one within a turn of others and the end of one
  * of their tasks; (3) slop that is granted is there, and comes back with the reset; (4) equal states, events, times and
  * random numbers give equal actions. Nothing here waits or fails: actions are carried out by others, who report by
  * events. Source: chapter 5, section 4.
@@ -22,7 +22,7 @@ import { acceptAhead } from './accept-ahead.js';
 import { assignZones } from './assign.js';
 import type { Action, SchedulerEvent } from './events.js';
 import { giveUpIdle, mustGiveUp } from './give-up.js';
-import { addTask, endTask, releaseStream, runNextTask, streamOf, withdrawTask } from './groups.js';
+import { addTask, closeGroup, endTask, releaseStream, runNextTask, streamOf, withdrawTask } from './groups.js';
 import { markHogs, oldestIdle, releaseHogs, unmarkHogs } from './hogs.js';
 import { returnSlop } from './slop.js';
 import { isSaturated, type SchedulerState, type StreamState } from './state.js';
@@ -51,6 +51,9 @@ function take(state: SchedulerState, event: SchedulerEvent, env: Env, actions: A
     }
     case 'task withdrawn':
       withdrawTask(state, event.group, event.task, actions);
+      break;
+    case 'group complete':
+      closeGroup(state, event.group);
       break;
     case 'stream loaded':
     case 'task ended':

@@ -190,7 +190,9 @@ export function createTaskTable(parts: TaskTableParts): TaskTable {
       return;
     }
     scheduledGroups.set(group.id, group);
-    const needs = { id: group.id, ...parts.needsOf(group.details.phase), acceptAhead: group.details.isMap };
+    const { isMap, isReduce, phase } = group.details;
+    const isOpen = isReduce && task.stored.value.nInputs === undefined;
+    const needs = { id: group.id, ...parts.needsOf(phase), acceptAhead: isMap, isOpen };
     send({ event: 'task runnable', group: needs, task: task.id });
   }
 
@@ -328,6 +330,7 @@ export function createTaskTable(parts: TaskTableParts): TaskTable {
     const task = tasks.get(stored.key);
     if (task === undefined || task.state === 'done') return;
     task.stored = { ...stored, value: { ...stored.value, timeInputDoneRead: now() } };
+    send({ event: 'group complete', group: task.group.id });
     inputsChanged(task);
     const operation = inputDoneSeen(task, now());
     try {

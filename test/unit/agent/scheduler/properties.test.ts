@@ -9,13 +9,20 @@ const named = (count: number, name: string) => Array.from({ length: count }, (_,
 
 const usual: Needs = {};
 /** Of five groups: plain ones, those that need more memory or disk than a zone has, and one that asks too much. */
-const needs = [usual, { acceptAhead: false }, { memoryMb: 600 }, { memoryMb: 400, diskGb: 6 }, { diskGb: 11 }];
+const needs = [
+  usual,
+  { acceptAhead: false, isOpen: true },
+  { memoryMb: 600 },
+  { memoryMb: 400, diskGb: 6 },
+  { diskGb: 11 },
+];
 
 const command = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant('add' as const), choice: fc.nat({ max: 4 }) }) },
   { weight: 6, arbitrary: fc.record({ do: fc.constant('finish' as const), choice: fc.nat() }) },
   fc.record({ do: fc.constant('withdraw' as const), choice: fc.nat() }),
   fc.record({ do: fc.constant('fail' as const), choice: fc.nat() }),
+  fc.record({ do: fc.constant('close' as const), choice: fc.nat({ max: 4 }) }),
   fc.record({ do: fc.constant('toggle' as const), choice: fc.nat() }),
   fc.record({ do: fc.constant('quiesce' as const), choice: fc.nat() }),
   fc.record({ do: fc.constant('wait' as const), choice: fc.integer({ min: 0, max: 400_000 }) }),
@@ -28,6 +35,7 @@ function play(world: World, commands: readonly { readonly do: string; readonly c
     else if (what === 'finish') world.finishOne(choice);
     else if (what === 'withdraw') world.withdraw([...world.queued.keys()][choice % (world.queued.size || 1)] ?? '');
     else if (what === 'fail') world.failStream(choice);
+    else if (what === 'close') world.send({ event: 'group complete', group: `group${choice}` });
     else if (what === 'toggle') world.toggleZone(choice);
     else if (what === 'quiesce') {
       const zone = [...world.state.streams.keys()][choice % (world.state.streams.size || 1)];
@@ -41,6 +49,7 @@ function play(world: World, commands: readonly { readonly do: string; readonly c
 }
 
 function drain(world: World): void {
+  world.send({ event: 'group complete', group: 'group1' });
   while (world.disabled.size > 0) world.toggleZone(world.resetting.size);
   for (let turn = 0; world.finishOne(turn); turn++) {
     if (turn > 10_000) throw new Error('no end in sight');
@@ -85,14 +94,14 @@ t.test('memory that idle and resetting zones hold is waited for', async () => {
   fc.assert(property, { numRuns: 50 });
 });
 
-/** Every task takes a second, a reset too; `hog check` every three. */
-function runFor(world: World, seconds: number): void {
+/** Every task takes a second, if it `ends` then; a reset too; `hog check` every three. */
+function runFor(world: World, seconds: number, ends: (task: string) => boolean = () => true): void {
   for (let second = 0; second < seconds; second++) {
     world.nowMs += 1_000;
-    const [loading, running, resetting] = [[...world.loading], [...world.running.keys()], [...world.resetting]];
+    const [loading, running, resetting] = [[...world.loading], [...world.running], [...world.resetting]];
     for (const zone of resetting) if (world.resetting.has(zone)) world.ready(zone);
     for (const zone of loading) if (world.loading.has(zone)) world.loaded(zone);
-    for (const zone of running) if (world.running.has(zone)) world.end(zone);
+    for (const [zone, task] of running) if (world.running.get(zone) === task && ends(task)) world.end(zone);
     if (second % 3 === 0) world.send({ event: 'hog check' });
   }
 }
@@ -130,4 +139,34 @@ t.test('with more groups than zones, each group gets its turn', async () => {
       throw new Error(`only ${started.length} of ${groups.length} groups ran something`);
   });
   fc.assert(property, { numRuns: 20 });
+});
+
+t.test('jobs whose reducers wait for their own map tasks all end, however many there are', async () => {
+  const job = fc.record({ maps: fc.integer({ min: 1, max: 20 }), reducers: fc.integer({ min: 1, max: 4 }) });
+  const property = fc.property(
+    fc.integer({ min: 1, max: 8 }),
+    fc.array(job, { minLength: 1, maxLength: 12 }),
+    (zoneCount, jobs) => {
+      const world = new World(named(zoneCount, 'zone'));
+      jobs.forEach(({ maps, reducers }, index) => {
+        // The worst order: reducers are there first.
+        for (const task of named(reducers, `${index}/1-`)) world.add(`${index}/1`, task, { isOpen: true });
+        for (const task of named(maps, `${index}/0-`)) world.add(`${index}/0`, task);
+      });
+      const mapsLeft = jobs.map(({ maps }) => maps);
+      const total = jobs.reduce((sum, { maps, reducers }) => sum + maps + reducers, 0);
+      for (let turn = 0; world.state.taskCount > 0; turn++) {
+        if (turn > 60 * total) throw new Error(`${world.state.taskCount} of ${total} tasks never end`);
+        runFor(world, 1, (task) => {
+          const [index = '', phase = ''] = task.split(/[/-]/);
+          if (phase === '1') return mapsLeft[Number(index)] === 0;
+          const left = (mapsLeft[Number(index)] ?? 0) - 1;
+          mapsLeft[Number(index)] = left;
+          if (left === 0) world.send({ event: 'group complete', group: `${index}/1` });
+          return true;
+        });
+      }
+    },
+  );
+  fc.assert(property, { numRuns: 30 });
 });

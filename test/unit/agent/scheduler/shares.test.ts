@@ -14,6 +14,7 @@ const cases: readonly (readonly [number, number, number, number, number, number]
   [3,    100,  100,  3,   1, 1],
   [2,   1000,    1,  2,   1, 0],
   [10,     0,   50,  4,   0, 3],
+  [10,     1, 5000,  1,   1, 0],
 ];
 for (const [capacity, taskCount, others, streamCount, expectedShare, expectedSurplus] of cases) {
   const pool = { capacity, taskCount: taskCount + others };

@@ -100,3 +100,79 @@ t.test('a group keeps its only zone for a turn, and a slow set-up does not cost 
   while (!world.ran.has('one2') && world.finishOne(0));
   t.same([...world.ran], ['one0', 'one1', 'two0', 'one2']);
 });
+
+t.test('reducers that wait for others leave half of the zones to them', async (t) => {
+  const world = new World(['a', 'b', 'c', 'd']);
+  for (const job of ['one', 'two', 'three', 'four', 'five']) world.add(`${job}/1`, `${job}-reducer`, { isOpen: true });
+  while (world.loading.size > 0) world.finishOne(0);
+  t.equal(world.running.size, 2);
+  world.add('one/0', 'one-map');
+  while (world.loading.size > 0) world.finishOne(0);
+  t.ok(world.ran.has('one-map'));
+  world.send({ event: 'group complete', group: 'three/1' });
+  while (world.loading.size > 0) world.finishOne(0);
+  t.ok(world.ran.has('three-reducer'), 'one that waits for nobody gets a zone');
+  t.notOk(world.ran.has('four-reducer'));
+});
+
+t.test('of a hog the youngest task is killed, and the next one only some time later', async (t) => {
+  const zones = ['a', 'b', 'c', 'd', 'e', 'f'];
+  const world = new World(zones, { reserve: { minZones: 0, percent: 0 } });
+  for (let index = 0; index < 12; index++) world.add('hog', `hog${index}`);
+  for (const zone of ['b', 'f', 'a', 'c', 'e', 'd']) {
+    world.nowMs += 1_000;
+    world.loaded(zone);
+  }
+  const [youngest, next] = [world.running.get('d'), world.running.get('e')];
+  for (let index = 0; index < 100; index++) world.add('other', `other${index}`);
+  world.send({ event: 'hog check' });
+  world.nowMs += 300_000;
+  world.send({ event: 'hog check' });
+  world.send({ event: 'hog check' });
+  t.same([...world.killed], [youngest]);
+  world.nowMs += 15_000;
+  world.send({ event: 'hog check' });
+  t.same([...world.killed], [youngest, next]);
+});
+
+t.test('a free zone goes to the group that lacks most of its share', async (t) => {
+  const world = new World(Array.from({ length: 23 }, (_, index) => `zone${index}`));
+  const add = (group: string, count: number) => {
+    for (let index = 0; index < count; index++) world.add(group, `${group}-${index}`);
+  };
+  add('first', 1_000);
+  add('little', 700);
+  add('much', 1_000);
+  while (world.loading.size > 0) world.finishOne(0);
+  const held = (group: string) => world.state.groups.get(group)?.streams.size ?? 0;
+  t.same([held('little'), held('much')], [1, 1]);
+  for (let turn = 0; held('little') + held('much') === 2; turn++) world.finishOne(turn);
+  t.same([held('little'), held('much')], [1, 2]);
+});
+
+t.test('an idle zone that an operator wants is given up at once', async (t) => {
+  const world = new World(['a', 'b', 'c', 'd']);
+  world.add('one', 't0');
+  const [zone = ''] = world.loading;
+  world.loaded(zone);
+  world.end(zone);
+  t.equal(world.state.streams.get(zone)?.phase, 'idle');
+  world.send({ event: 'zone quiesced', zone });
+  t.ok(world.resetting.has(zone));
+});
+
+t.test(
+  'memory beyond the default comes back with the reset; who needs what a running task holds is refused',
+  async (t) => {
+    const world = new World(['a', 'b', 'c']);
+    world.add('one', 't0', { memoryMb: 600 });
+    const [zone = ''] = world.loading;
+    world.loaded(zone);
+    world.add('two', 't1', { memoryMb: 600 });
+    t.same([...world.refused], ['t1']);
+    world.failStream(0);
+    t.equal(world.state.slop.memoryUsedMb, 600, 'not before the reset has ended');
+    world.ready(zone);
+    t.equal(world.state.slop.memoryUsedMb, 0);
+  },
+);
