@@ -2,6 +2,11 @@
 SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 NODE_OK := $(shell node -e 'process.stdout.write(Number(process.versions.node.split(".")[0]) >= 20 ? "yes" : "no")' 2>/dev/null)
+# Headers of this very Node, when it came with them: then compiling native packages downloads nothing.
+NODE_PREFIX := $(shell node -p 'path.dirname(path.dirname(fs.realpathSync(process.execPath)))' 2>/dev/null)
+ifneq ($(wildcard $(NODE_PREFIX)/include/node/node.h),)
+export npm_config_nodedir := $(NODE_PREFIX)
+endif
 
 .PHONY: all check test demo bench clean prepush
 .DELETE_ON_ERROR:
