@@ -90,6 +90,11 @@ export const configSchema = {
     network: { type: 'string', enum: ['none', 'outbound'], default: 'none' },
     dataDir: { type: 'string', minLength: 1, description: 'zones/ and run/ are made here' },
     installRoot: { type: 'string', minLength: 1, description: 'what zones see as /opt/marlin' },
+    manageCorePattern: {
+      type: 'boolean',
+      default: false,
+      description: 'while the agent runs, core files of the whole machine go to the directory of the process',
+    },
     imagesDir: { type: 'string', minLength: 1, description: 'root file systems, one directory each' },
     zoneUidBase: {
       type: 'integer',

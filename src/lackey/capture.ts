@@ -24,6 +24,11 @@ export function sizeOf(capture: Captured): number {
   return fs.fstatSync(capture.readEnd).size;
 }
 
+/** When it was made, just before its command started, by the clock that stamps files. */
+export function begunMs(capture: Captured): number {
+  return fs.fstatSync(capture.readEnd).birthtimeMs;
+}
+
 export function readAll(capture: Captured): Buffer {
   const bytes = Buffer.alloc(sizeOf(capture));
   return bytes.subarray(0, fs.readSync(capture.readEnd, bytes, 0, bytes.length, 0));

@@ -9,7 +9,7 @@ import fs from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { TaskDescription } from '../taskapi/types.js';
 import { type AgentClient, connectablePath, createAgentClient } from './agent-client.js';
-import { noCoreWatch } from './cores.js';
+import { openCoreWatch } from './cores.js';
 import { createLog, type Log } from './log.js';
 import { openMarkers } from './markers.js';
 import { performTask, type TaskContext } from './perform-task.js';
@@ -45,7 +45,8 @@ async function main(socket: string): Promise<void> {
   const agent = createAgentClient(socketPath, log);
   const markers = openMarkers(paths);
   const hasEmitted = () => emitted;
-  const context = { settings, paths, socketPath, port, agent, markers, cores: noCoreWatch, log, hasEmitted };
+  const cores = openCoreWatch(settings.accountingFile, log);
+  const context = { settings, paths, socketPath, port, agent, markers, cores, log, hasEmitted };
   let next: TaskDescription | undefined;
   for (;;) {
     const task = next ?? (await agent.nextTask());

@@ -1,7 +1,7 @@
 /**
  * One task, from its description to its report: theory of operation.
  *
- *   clean -> init (once per zone) -> note -> run -> save stdout -> save stderr -> report
+ *   clean -> init (once per zone) -> note -> run -> save stdout -> save stderr -> save core -> report
  *
  * What goes wrong before the command runs skips everything up to the report; what goes wrong afterwards stops nothing,
  * for a user wants to see the output of a command that failed. Short output travels in the report and is saved by the
@@ -11,8 +11,8 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import { maxInlineBytes, type TaskDescription, type TaskReport } from '../taskapi/types.js';
 import type { AgentClient } from './agent-client.js';
-import { type Captured, openCapture, readAll, sizeOf } from './capture.js';
-import type { CoreWatch } from './cores.js';
+import { begunMs, type Captured, openCapture, readAll, sizeOf } from './capture.js';
+import type { CoreDump, CoreWatch } from './cores.js';
 import { commandEnvironment, isReduce } from './environment.js';
 import { openPipe, runCommand, type ShellResult } from './executor.js';
 import type { Log } from './log.js';
@@ -20,6 +20,7 @@ import type { Markers } from './markers.js';
 import { decideFailure, type TaskFacts } from './outcome.js';
 import { killProcesses } from './processes.js';
 import { type FeedResult, feedInputs } from './reduce-input.js';
+import { saveCore } from './save-core.js';
 import type { Paths, Settings } from './settings.js';
 import { upload } from './upload.js';
 
@@ -70,6 +71,7 @@ interface Run {
   readonly script: 'init' | 'exec';
   readonly shell?: ShellResult;
   readonly dumpedCore: boolean;
+  readonly core?: CoreDump;
   readonly internal?: string;
   readonly feed?: FeedResult;
 }
@@ -162,7 +164,8 @@ async function finish(
   const shell = await ended;
   await killing;
   await killProcesses(settings);
-  return { script, shell, dumpedCore: await endWatch() };
+  const core = endWatch();
+  return { script, shell, dumpedCore: core !== undefined, ...(core === undefined ? {} : { core }) };
 }
 
 /** @throws when the input cannot be opened. */
@@ -216,6 +219,8 @@ async function saveOutput(
       saved = { error: message, ...saved };
     }
   }
+  if (run.core !== undefined && captures.stderr !== undefined)
+    await saveCore(task, { dump: run.core, sinceMs: begunMs(captures.stderr), socketPath, log });
   return saved;
 }
 

@@ -12,6 +12,8 @@ export interface Settings {
   readonly kill: 'all' | 'marked';
   /** Whether commands are made the kernel's first choice when memory runs out. */
   readonly offerToOomKiller: boolean;
+  /** Where the kernel notes how each process of the zone ended, if it does. */
+  readonly accountingFile: string | undefined;
   /** Directory of the tools for user commands. */
   readonly toolsDirectory: string;
   /** The lackey's own PATH, last in that of user commands. */
@@ -26,6 +28,7 @@ export function readSettings(socket: string, env: NodeJS.ProcessEnv): Settings {
     port: Number(env['MARLIN_LACKEY_PORT'] ?? 80),
     kill: env['MARLIN_LACKEY_KILL'] === 'marked' ? 'marked' : 'all',
     offerToOomKiller: env['MARLIN_LACKEY_OOM'] === '1',
+    accountingFile: env['MARLIN_LACKEY_ACCOUNTING'],
     toolsDirectory: env['MARLIN_UBIN'] ?? '/opt/marlin/ubin',
     path: env['PATH'] ?? '/usr/sbin:/usr/bin',
   };

@@ -20,8 +20,9 @@ t.test('jobs do what the table says', { timeout: 600_000 }, async (t) => {
   const queue = chosen.values();
   const worker = async () => {
     for (const jobCase of queue) {
-      if (jobCase.needs === 'zone' && !isolated) {
-        t.pass(jobCase.name, { skip: 'needs an isolated zone' });
+      const root = jobCase.needs !== 'accounting' || process.getuid?.() === 0;
+      if (jobCase.needs !== undefined && !(isolated && root)) {
+        t.pass(jobCase.name, { skip: 'needs an isolated zone, or root' });
         continue;
       }
       try {

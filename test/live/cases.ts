@@ -11,6 +11,8 @@ export interface ExpectedError {
   readonly p0input?: string;
   readonly code: string;
   readonly message: string | RegExp;
+  /** Name of the stored core; `undefined` when there is none. */
+  readonly core?: RegExp;
 }
 
 export interface JobCase {
@@ -31,8 +33,8 @@ export interface JobCase {
   /** Milliseconds after which the job is cancelled. */
   readonly cancelWhenRunning?: boolean;
   readonly limitSeconds: number;
-  /** What a zone must provide: without isolation some cases cannot hold. */
-  readonly needs?: 'zone';
+  /** What a zone must provide: without isolation, and root for accounting, some cases cannot hold. */
+  readonly needs?: 'zone' | 'accounting';
 }
 
 const uuid = '[0-9a-z-]{36}';
@@ -44,6 +46,7 @@ const map = (exec: string, more: Partial<JobPhase> = {}): JobPhase => ({ type: '
 const reduce = (exec: string, more: Partial<JobPhase> = {}): JobPhase => ({ type: 'reduce', exec, ...more });
 const sum = "awk '{sum+=$1} END {print sum}'";
 const control = 'curl -si -X POST http://localhost/my/jobs/task';
+const dumpedCore = 'user command or child process dumped core';
 const environment = 'env | egrep "^(MANTA_|HOME|DTRACE_)" | sort';
 
 /** The three lines that depend on where the zone's port 80 is are left to the isolated drivers. */
@@ -428,6 +431,55 @@ export const jobCases: readonly JobCase[] = [
     errors: [{ code: 'InternalError', message: 'internal error', what: 'phase 0: input "/%user%/stor/obj1"' }],
     limitSeconds: 30,
     needs: 'zone',
+  },
+  {
+    name: 'jobMcore',
+    phases: [map('node -e "process.abort();"')],
+    inputs: obj(1),
+    errors: [
+      { code: 'UserTaskError', message: dumpedCore, core: /\/jobs\/.*\/stor\/cores\/0\/core\.node\.[0-9a-f-]{36}$/ },
+    ],
+    limitSeconds: 60,
+    needs: 'accounting',
+  },
+  {
+    name: 'jobMcoreLimit: a core that may not be written counts, and ends what the shell would go on with',
+    phases: [map('ulimit -c 0; node -e "process.abort()"; sleep 3600')],
+    inputs: obj(1),
+    errors: [{ code: 'UserTaskError', message: dumpedCore, core: /^undefined$/ }],
+    limitSeconds: 60,
+    needs: 'accounting',
+  },
+  {
+    name: 'jobMcoreDaemon: of a process that left, in another directory, with a title and dots in its name',
+    phases: [
+      map(
+        `mkdir /var/tmp/deep; cp $(command -v perl) /var/tmp/my.prog.2
+(cd /var/tmp/deep; setsid /var/tmp/my.prog.2 -e '$0 = "title"; sleep 1; kill SEGV => $$' &)
+sleep 3600`,
+      ),
+    ],
+    inputs: obj(1),
+    errors: [{ code: 'UserTaskError', message: dumpedCore, core: /\/cores\/0\/core\.my\.prog\.2\.[0-9a-f-]{36}$/ }],
+    limitSeconds: 60,
+    needs: 'accounting',
+  },
+  {
+    name: 'jobMcoreInit',
+    phases: [map('echo never', { init: 'cat < /dev/null; perl -e "kill ABRT => \\$\\$"; exit 0' })],
+    inputs: obj(1),
+    errors: [{ code: 'TaskInitError', message: dumpedCore, core: /\/cores\/0\/core\.perl\.[0-9a-f-]{36}$/ }],
+    limitSeconds: 60,
+    needs: 'accounting',
+  },
+  {
+    name: 'jobMcoreShielded: below ctrun a core ends nothing',
+    phases: [map(`ctrun -i core -l child bash -c '(kill -SEGV $BASHPID); (kill -ABRT $BASHPID); sleep 0.2'; echo on`)],
+    inputs: obj(1),
+    outputs: [out('obj1', 0)],
+    contents: ['on\n'],
+    limitSeconds: 60,
+    needs: 'accounting',
   },
   {
     name: 'jobMcancel',

@@ -4,7 +4,7 @@ import fs from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
 import t, { type Test } from 'tap';
-import { containersWork, object, startTestZones, store } from '../../support/zones.js';
+import { containersWork, makeTestPlace, object, startTestZones, store } from '../../support/zones.js';
 
 async function isolates(t: Test): Promise<void> {
   const zones = await startTestZones(t, 'oci');
@@ -46,6 +46,24 @@ async function isolates(t: Test): Promise<void> {
     const listen = 'require("net").createServer().listen(80, () => process.exit(0))';
     t.match(await shell.run(`/opt/marlin/build/node/bin/node -e '${listen}'`), { status: 0, stderr: '' });
   });
+
+  await t.test(
+    'the kernel notes how processes end, where only it can write',
+    { skip: isRoot ? false : 'needs root' },
+    async (t) => {
+      const shell = await zones.boot();
+      const acct = '/run/.marlin/acct';
+      t.match(await shell.run('setsid bash -c "ulimit -c 0; kill -SEGV \\$\\$"; true'), { signal: null });
+      const flags = `od -An -v -tu1 -w64 ${acct} | awk '{ if (int($1 / 8) % 2) print "core" }'`;
+      t.match(await shell.run(flags), { stdout: 'core\n' });
+      for (const command of [`: >> ${acct}`, `rm -f ${acct}`])
+        t.match(await shell.run(command), { status: 1, stderr: /Read-only file system|Permission denied/ });
+      const again = await zones.boot();
+      t.match(await again.run(flags), { stdout: '' }, 'each life has its own file');
+      t.match(await again.run('true'), { status: 0 });
+      t.match(await again.run(`stat -c %s ${acct}`), { stdout: /^[1-9]\d*\n$/ }, 'which is in use');
+    },
+  );
 
   await t.test('neither processes nor files of the host are seen', async (t) => {
     const shell = await zones.boot();
@@ -96,5 +114,21 @@ async function isolates(t: Test): Promise<void> {
   );
 }
 
+/** A setting of the whole machine, of which this test changes no more than the name of core files. */
+async function setsCorePattern(t: Test): Promise<void> {
+  const file = '/proc/sys/kernel/core_pattern';
+  const read = async () => (await fs.readFile(file, 'utf8')).trimEnd();
+  const before = await read();
+  t.teardown(() => fs.writeFile(file, before));
+  await fs.writeFile(file, 'core.%p');
+  const place = await makeTestPlace(t, 'oci');
+  const zones = await startTestZones(t, 'oci', { ...place, config: { ...place.config, manageCorePattern: true } });
+  t.equal(await read(), 'core');
+  await zones.driver.stop();
+  t.equal(await read(), 'core.%p', 'what was there is put back');
+}
+
 t.setTimeout(120_000);
+const needsRoot = process.getuid?.() === 0 ? false : 'needs root';
+t.test('the core pattern, if asked', { skip: needsRoot || (await containersWork()) }, setsCorePattern);
 t.test('oci', { skip: await containersWork() }, isolates);

@@ -14,6 +14,8 @@ export interface ZoneDriverConfig {
   readonly installRoot: string;
   /** First user id of the first zone; each zone has 65,536. */
   readonly zoneUidBase: number;
+  /** Whether core files are kept where tasks can find them, which is a setting of the whole machine. */
+  readonly manageCorePattern?: boolean | undefined;
   /** A version, or a range whose lowest version is meant: the version of the image `host`. */
   readonly zoneDefaultImage: string;
 }

@@ -1,5 +1,6 @@
 /** The container of a zone, as an OCI runtime wants it told. */
 import { keeperScript, lackeyLog } from '../keeper.js';
+import { accountingFile } from './accounting.js';
 import { seccompProfile } from './seccomp.js';
 
 /** Valid only inside the zone's user namespace. With none at all, root's plain `tar xf` fails at chown. */
@@ -37,6 +38,8 @@ export interface BundleOptions {
   readonly ownIds: { readonly uid: number; readonly gid: number };
   readonly cgroup: string;
   readonly memoryMb: number;
+  /** Longest core file, at most our own limit. */
+  readonly maxCoreBytes: number;
   /** Whether the kernel counts swap: without, a limit for it is refused. */
   readonly swapLimit: boolean;
 }
@@ -69,7 +72,9 @@ export function bundleConfig(options: BundleOptions, command: readonly string[])
         `MARLIN_ZONE=${options.zone}`,
         'MARLIN_LACKEY_KILL=all',
         'MARLIN_LACKEY_OOM=1',
+        `MARLIN_LACKEY_ACCOUNTING=/run/.marlin/${accountingFile}`,
       ],
+      rlimits: [{ type: 'RLIMIT_CORE', soft: options.maxCoreBytes, hard: options.maxCoreBytes }],
       noNewPrivileges: true,
       capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
     },

@@ -31,8 +31,10 @@ import { deploymentId, hostImage, type ZoneDriverConfig } from '../config.js';
 import { lackeyLog } from '../keeper.js';
 import { createFarm, type Farm } from '../link-farm.js';
 import { removeTree } from '../remove-tree.js';
+import { boundAccounting, newAccountingFile, startAccounting } from './accounting.js';
 import { type BundleOptions, bundleConfig, idsPerZone, keeperCommand, memoryLimitBytes } from './bundle.js';
 import { detectCgroups, limitMemory, readUsage, removeGroup } from './cgroups.js';
+import { type CorePattern, longestCoreBytes, manageCorePattern } from './core-pattern.js';
 import { type Disk, type Disks, directoryDisks, imageDisks, tryImageDisks } from './disks.js';
 import { type MountSpace, openMountSpace } from './mount-space.js';
 import {
@@ -78,10 +80,16 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
   const ownIds = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   const deployment = deploymentId(dataDir);
   const stateDirectory = path.join(dataDir, 'run/runc');
-  const [image, host, cgroups] = await Promise.all([hostImage(config), readHostParts(), detectCgroups()]);
+  const [image, host, cgroups, maxCoreBytes] = await Promise.all([
+    hostImage(config),
+    readHostParts(),
+    detectCgroups(),
+    longestCoreBytes(),
+  ]);
   const lives = new Map<string, Life>();
   const removals = new Set<Promise<void>>();
   let mountSpace: MountSpace | null = null;
+  let corePattern: CorePattern | null = null;
   const emptyDisks = path.join(dataDir, 'run/disks');
   let lastLife = 0;
 
@@ -155,6 +163,7 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
       ownIds,
       cgroup: group,
       memoryMb: limits.memoryMb,
+      maxCoreBytes,
       swapLimit: cgroups.swapLimit,
     };
     await fs.writeFile(path.join(bundle, 'config.json'), JSON.stringify(bundleConfig(options, keeperCommand(zone))));
@@ -192,6 +201,13 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
     const pairs = Object.entries(ceilings).map(([name, value]) => `${name}=${value}`);
     await runCommand('nsenter', [...enter, 'bash', '--norc', '-c', script, 'ceilings', ...pairs]).catch((error) =>
       log.warn({ err: error }, 'a zone keeps the default limits on inotify instances and namespaces'),
+    );
+  }
+
+  async function account(zone: string, pid: number): Promise<void> {
+    if (!isRoot) return;
+    await startAccounting(pid, socketDirectory(zone)).catch((error: unknown) =>
+      log.warn({ err: error, zone }, 'core dumps in this zone go unnoticed'),
     );
   }
 
@@ -233,6 +249,7 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
         const scratches = new Map(config.zones.map((zone) => [zone, scratchOf(zone)]));
         mountSpace = await openMountSpace(deployment, scratches);
         disks = await openDisks(mountSpace);
+        corePattern = await manageCorePattern(config, log);
       } else {
         log.warn('without root, zones have no memory cap, no disk cap, no accounting and a single user id');
       }
@@ -245,8 +262,10 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
       lives.set(zone, next);
       await farmOf(zone).clear();
       signal.throwIfAborted();
+      await newAccountingFile(socketDirectory(zone));
+      const { id, pid } = next.container;
       // Side by side: nobody's command runs before this call ends.
-      await Promise.all([startContainer(runtime(), next.container.id), lowerCeilings(next.container.pid)]);
+      await Promise.all([startContainer(runtime(), id), lowerCeilings(pid), account(zone, pid)]);
     },
     async setLimits(zone, limits) {
       const life = lifeOf(zone);
@@ -266,6 +285,7 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
     },
     async usage(zone) {
       const life = lifeOf(zone);
+      await boundAccounting(socketDirectory(zone));
       const counted = isRoot ? readUsage(cgroups, life.group) : { memoryFailures: 0 };
       const disk = statfsSync(life.disk.root); // answered from memory, like the figures of control groups
       return { ...counted, freeDiskBytes: disk.bavail * disk.bsize };
@@ -285,6 +305,8 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
       await Promise.all(config.zones.map(end));
       await Promise.all(removals);
       await clean();
+      await corePattern?.restore();
+      corePattern = null;
       await mountSpace?.close();
       mountSpace = null;
       for (const zone of config.zones) {
