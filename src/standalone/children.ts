@@ -35,9 +35,11 @@ export interface ChildOptions {
   readonly log: Logger;
   /** Called each time that it has become ready. */
   readonly onReady: () => void;
+  /** Ends a start that is under way; later it has no effect. */
+  readonly signal?: AbortSignal | undefined;
 }
 
-/** Resolves when the child is ready for the first time. @throws when it ends before that. */
+/** Resolves when the child is ready for the first time. @throws when it ends before that, or is told to end by `signal`. */
 export async function startChild(options: ChildOptions): Promise<Child> {
   let current: ChildProcess | undefined;
   let stopping = false;
@@ -77,8 +79,15 @@ export async function startChild(options: ChildOptions): Promise<Child> {
       cancelPause = options.clock.after(pauseMs, start);
     });
   };
+  const abandon = () => {
+    stopping = true;
+    const ended = current === undefined ? Promise.resolve() : endProcess(current, options);
+    void ended.then(() => firstDone?.reject(new Error(`${options.name} was stopped while it started`)));
+  };
   start();
-  await first;
+  options.signal?.addEventListener('abort', abandon, { once: true });
+  if (options.signal?.aborted === true) abandon();
+  await first.finally(() => options.signal?.removeEventListener('abort', abandon));
   return {
     name: options.name,
     pid: () => current?.pid,

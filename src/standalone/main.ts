@@ -2,6 +2,7 @@
  * `marlin SUBCOMMAND`: one command starts every service. Each row loads only what it needs, so that a service starts
  * fast, and what one of them lacks cannot stop another.
  */
+import { once } from 'node:events';
 import dashdash, { type Option as OptionConfiguration } from 'dashdash';
 
 interface Subcommand {
@@ -99,9 +100,9 @@ function service(name: string, load: () => Promise<(configFile: string) => Promi
 
 async function runUp(options: Options): Promise<number> {
   const { startBox } = await import('./up.js');
-  const asked = new Promise<void>((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
-  });
+  const toldToStop = new AbortController();
+  const asked = once(toldToStop.signal, 'abort');
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => toldToStop.abort());
   const say = (line: string) => void process.stdout.write(`${line}\n`);
   const starting = startBox({
     data: requireData(options),
@@ -113,8 +114,14 @@ async function runUp(options: Options): Promise<number> {
     readyFile: options['ready_file'] as string | undefined,
     host: options['host'] as string,
     say,
+    signal: toldToStop.signal,
+  }).catch((error: unknown) => {
+    if (!toldToStop.signal.aborted) throw error;
+    say('stopped while it started');
+    return undefined;
   });
   const box = await starting;
+  if (box === undefined) return 0;
   const data = options['data'] as string;
   say(
     `Marlin is up at ${box.ready().manta.url} for ${box.ready().manta.user}; in another shell: eval "$(marlin env --data ${data})"`,

@@ -26,6 +26,8 @@ export interface UpOptions {
   readonly host: string;
   /** Told what happens, one line each. */
   readonly say: (line: string) => void;
+  /** Ends a start that is under way: `startBox` then stops what it has started, and rejects. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Content of the ready file. */
@@ -89,7 +91,7 @@ async function startLocked(layout: Layout, options: UpOptions, stops: (() => Pro
     for (const file of [layout.readyFile, options.readyFile])
       if (file !== undefined) writeWhole(path.resolve(file), content);
   };
-  for (const stage of stages) await startStage(stage, layout, log, children, stops, publish, options.say);
+  for (const stage of stages) await startStage(stage, { layout, log, children, stops, onReady: publish, options });
   complete = true;
   publish();
   stops.unshift(async () => {
@@ -99,15 +101,17 @@ async function startLocked(layout: Layout, options: UpOptions, stops: (() => Pro
   return { ready, stop: () => stopAll(stops) };
 }
 
-async function startStage(
-  stage: readonly ServiceName[],
-  layout: Layout,
-  log: Logger,
-  children: Map<ServiceName, Child>,
-  stops: (() => Promise<void>)[],
-  onReady: () => void,
-  say: (line: string) => void,
-): Promise<void> {
+interface Start {
+  readonly layout: Layout;
+  readonly log: Logger;
+  readonly children: Map<ServiceName, Child>;
+  readonly stops: (() => Promise<void>)[];
+  readonly onReady: () => void;
+  readonly options: UpOptions;
+}
+
+async function startStage(stage: readonly ServiceName[], start: Start): Promise<void> {
+  const { layout, log, children, stops, onReady, options } = start;
   const started = await Promise.allSettled(
     stage.map(async (name) => {
       const child = await startChild({
@@ -124,10 +128,11 @@ async function startStage(
         clock: systemClock,
         log,
         onReady,
+        signal: options.signal,
       });
       children.set(name, child);
       stops.unshift(() => child.stop());
-      say(`${name} is up (pid ${child.pid()})`);
+      options.say(`${name} is up (pid ${child.pid()})`);
     }),
   );
   for (const result of started) if (result.status === 'rejected') throw result.reason;
