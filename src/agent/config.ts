@@ -72,6 +72,7 @@ export const configSchema = {
         max_physical_memory: { type: 'integer', minimum: 1, default: 1024, description: 'MB' },
         max_swap: { type: 'integer', minimum: 1, default: 1024, description: 'MB' },
         quota: { type: 'integer', minimum: 1, default: 8, description: 'GB' },
+        cpu_cap: { type: 'integer', minimum: 1, description: 'percent of one processor per zone; by default no cap' },
         tmpfs: { type: 'integer', minimum: 0, default: 0, description: 'MB' },
       },
     },
@@ -87,7 +88,13 @@ export const configSchema = {
       },
     },
     driver: { type: 'string', enum: ['auto', 'oci', 'process'], default: 'auto' },
-    network: { type: 'string', enum: ['none', 'outbound'], default: 'none' },
+    network: { type: 'string', enum: ['none', 'outbound'], default: 'none', description: 'of zones' },
+    networkDeny: {
+      type: 'array',
+      default: [],
+      description: 'IPv4 addresses and ranges that zones must not reach, beside private ones and those of this machine',
+      items: { type: 'string', pattern: '^\\d+\\.\\d+\\.\\d+\\.\\d+(/\\d+)?$' },
+    },
     dataDir: { type: 'string', minLength: 1, description: 'zones/ and run/ are made here' },
     installRoot: { type: 'string', minLength: 1, description: 'what zones see as /opt/marlin' },
     manageCorePattern: {

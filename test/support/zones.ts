@@ -8,7 +8,6 @@ import fs from 'node:fs/promises';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import type { Test } from 'tap';
 import type { ZoneDriver, ZoneLimits } from '../../src/agent/zones/driver.js';
 import { createDriver } from '../../src/agent/zones/drivers/choose.js';
 import type { ZoneDriverConfig } from '../../src/agent/zones/drivers/config.js';
@@ -78,6 +77,11 @@ async function makeInstallRoot(directory: string): Promise<void> {
   await fs.link(process.execPath, node).catch(() => fs.copyFile(process.execPath, node));
 }
 
+/** The part of a test that we need. */
+interface Teardown {
+  teardown(stop: () => unknown): void;
+}
+
 /** DATA below a directory of mode 0700, an install root, one zone. */
 export interface TestPlace {
   readonly zone: string;
@@ -85,7 +89,7 @@ export interface TestPlace {
   readonly config: ZoneDriverConfig;
 }
 
-export async function makeTestPlace(t: Test, driver: 'oci' | 'process'): Promise<TestPlace> {
+export async function makeTestPlace(t: Teardown, driver: 'oci' | 'process'): Promise<TestPlace> {
   const directory = await fs.realpath(await fs.mkdtemp(path.join(os.tmpdir(), 'marlin-zones-'))); // mode 0700
   t.teardown(() => fs.rm(directory, { recursive: true, force: true }));
   const dataDir = path.join(directory, 'data');
@@ -124,7 +128,7 @@ export async function containersWork(): Promise<string | false> {
   }
 }
 
-export async function startTestZones(t: Test, kind: 'oci' | 'process', given?: TestPlace): Promise<TestZones> {
+export async function startTestZones(t: Teardown, kind: 'oci' | 'process', given?: TestPlace): Promise<TestZones> {
   const { zone, storage, config } = given ?? (await makeTestPlace(t, kind));
   const driver = await createDriver(config, quiet);
   t.teardown(() => driver.stop());

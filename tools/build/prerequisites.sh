@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What Marlin needs of the machine beside Node: as root, installs what is missing; otherwise says what to install.
 set -euo pipefail
-declare -A package=([runc]=runc [ssh-keygen]=openssh-client [curl]=curl [g++]=g++ [python3]=python3 [perl]=perl [tar]=tar [gzip]=gzip)
+declare -A package=([runc]=runc [ssh-keygen]=openssh-client [curl]=curl [g++]=g++ [python3]=python3 [perl]=perl [tar]=tar [gzip]=gzip [mkfs.ext4]=e2fsprogs)
 missing=()
 for command in "${!package[@]}"; do
   PATH=$PATH:/usr/sbin:/sbin command -v "$command" >/dev/null || missing+=("${package[$command]}")

@@ -16,6 +16,12 @@ export interface ZoneDriverConfig {
   readonly zoneUidBase: number;
   /** Whether core files are kept where tasks can find them, which is a setting of the whole machine. */
   readonly manageCorePattern?: boolean | undefined;
+  /** By default `none`: loopback only. */
+  readonly network?: 'none' | 'outbound' | undefined;
+  /** IPv4 addresses and ranges that zones must not reach, beside those that they never do. */
+  readonly networkDeny?: readonly string[] | undefined;
+  /** Percent of one processor that each zone may use; undefined: no cap. */
+  readonly zoneDefaults?: { readonly cpu_cap?: number | undefined } | undefined;
   /** A version, or a range whose lowest version is meant: the version of the image `host`. */
   readonly zoneDefaultImage: string;
 }

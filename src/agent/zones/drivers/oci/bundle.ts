@@ -21,6 +21,7 @@ const capabilities = [
 export const idsPerZone = 65_536;
 /** Enough for any pipeline; a fork bomb of 4,096 starved the other zones for minutes. */
 const maxProcesses = 1024;
+const cpuPeriodUs = 100_000;
 /** Added to the user's cap for the lackey, which an idle zone charges about 7 MB for. */
 const lackeyMemoryMb = 32;
 
@@ -40,6 +41,8 @@ export interface BundleOptions {
   readonly memoryMb: number;
   /** Longest core file, at most our own limit. */
   readonly maxCoreBytes: number;
+  /** Of one processor; undefined: no cap. */
+  readonly cpuCapPercent: number | undefined;
   /** Whether the kernel counts swap: without, a limit for it is refused. */
   readonly swapLimit: boolean;
 }
@@ -106,8 +109,16 @@ function limits(options: BundleOptions): object {
       devices: [{ allow: false, access: 'rwm' }], // the runtime itself adds /dev/null and its like
       memory: { limit, ...(options.swapLimit ? { swap: limit } : {}) },
       pids: { limit: maxProcesses },
+      cpu: cpuLimits(options.cpuCapPercent),
     },
   };
+}
+
+/** Zones have equal shares, and all of them together weigh as much as one other process of the machine. */
+function cpuLimits(capPercent: number | undefined): object {
+  const shares = 1024;
+  if (capPercent === undefined) return { shares };
+  return { shares, period: cpuPeriodUs, quota: (cpuPeriodUs * capPercent) / 100 };
 }
 
 function mounts(options: BundleOptions): object[] {

@@ -37,6 +37,7 @@ import { detectCgroups, limitMemory, readUsage, removeGroup } from './cgroups.js
 import { type CorePattern, longestCoreBytes, manageCorePattern } from './core-pattern.js';
 import { type Disk, type Disks, directoryDisks, imageDisks, tryImageDisks } from './disks.js';
 import { type MountSpace, openMountSpace } from './mount-space.js';
+import { connectOutbound, networkUsage, resolverConfiguration, type ZoneNetwork } from './network.js';
 import {
   type Container,
   createContainer,
@@ -58,7 +59,9 @@ const ceilings: Readonly<Record<string, number>> = {
   max_cgroup_namespaces: 0,
   max_time_namespaces: 0,
   max_fanotify_groups: 0,
+  max_fanotify_marks: 0,
   max_inotify_instances: 8,
+  max_inotify_watches: 8192,
 };
 
 /** One life of a zone. */
@@ -67,6 +70,7 @@ interface Life {
   readonly bundle: string;
   readonly group: string;
   readonly container: Container;
+  readonly network: ZoneNetwork | null;
   /** Its end is no surprise any more. */
   ending: boolean;
 }
@@ -92,6 +96,8 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
   let corePattern: CorePattern | null = null;
   const emptyDisks = path.join(dataDir, 'run/disks');
   let lastLife = 0;
+  const outbound = config.network === 'outbound';
+  const denied = config.networkDeny ?? [];
 
   const runtime = (): Runtime => ({ program, stateDirectory, enter: mountSpace?.enter ?? [] });
   const zoneDirectory = (zone: string) => path.join(dataDir, 'zones', zone);
@@ -136,7 +142,8 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
     const disk = await disks.make(zone, name, limits.diskGb);
     try {
       const container = await makeContainer(zone, { name, disk, bundle, group }, version, limits);
-      return { disk, bundle, group, container, ending: false };
+      const network = outbound ? await connectOutbound({ pid: container.pid, isRoot, denied }) : null;
+      return { disk, bundle, group, container, network, ending: false };
     } catch (error) {
       await remove({ disk, bundle, name: `${zone}.${name}` }).catch(() => {}); // the cause says more
       throw error;
@@ -151,7 +158,15 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
   ): Promise<Container> {
     const { name, disk, bundle, group } = life;
     await fs.mkdir(bundle, { mode: 0o700 });
-    await makeSkeleton({ root: disk.root, zone, version, memoryMb: limits.memoryMb, host, owner: ownerOf(zone) });
+    await makeSkeleton({
+      root: disk.root,
+      zone,
+      version,
+      memoryMb: limits.memoryMb,
+      host,
+      owner: ownerOf(zone),
+      resolver: outbound ? resolverConfiguration : '',
+    });
     const options: BundleOptions = {
       zone,
       rootPath: disk.mounted,
@@ -164,6 +179,7 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
       cgroup: group,
       memoryMb: limits.memoryMb,
       maxCoreBytes,
+      cpuCapPercent: config.zoneDefaults?.cpu_cap,
       swapLimit: cgroups.swapLimit,
     };
     await fs.writeFile(path.join(bundle, 'config.json'), JSON.stringify(bundleConfig(options, keeperCommand(zone))));
@@ -176,6 +192,7 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
     lives.delete(zone);
     life.ending = true;
     await life.container.kill();
+    await life.network?.close();
     removeLater(life);
   }
 
@@ -287,8 +304,9 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
       const life = lifeOf(zone);
       await boundAccounting(socketDirectory(zone));
       const counted = isRoot ? readUsage(cgroups, life.group) : { memoryFailures: 0 };
+      const network = life.network === null ? {} : networkUsage(life.container.pid);
       const disk = statfsSync(life.disk.root); // answered from memory, like the figures of control groups
-      return { ...counted, freeDiskBytes: disk.bavail * disk.bsize };
+      return { ...counted, ...network, freeDiskBytes: disk.bavail * disk.bsize };
     },
     saveLog: (zone, toFile) => copyFileFrom(lifeOf(zone).disk.root, lackeyLog, toFile),
     async ended(zone) {

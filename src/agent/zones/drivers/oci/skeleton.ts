@@ -72,6 +72,8 @@ export interface Skeleton {
   readonly version: string;
   readonly memoryMb: number;
   readonly host: HostParts;
+  /** `resolv.conf`: empty without a network. */
+  readonly resolver: string;
   /** The zone's root user, as the host sees it; null: whoever we are. */
   readonly owner: Ownership | null;
 }
@@ -136,7 +138,7 @@ function files(skeleton: Skeleton): [string, string][] {
     ['etc/group', 'root:x:0:\ndaemon:x:1:\ntty:x:5:\nstaff:x:50:\nusers:x:100:\nnogroup:x:65534:\n'],
     ['etc/hosts', `127.0.0.1 localhost\n::1 localhost ip6-localhost\n127.0.1.1 ${skeleton.zone}\n`],
     ['etc/hostname', `${skeleton.zone}\n`],
-    ['etc/resolv.conf', ''],
+    ['etc/resolv.conf', skeleton.resolver],
     ['etc/nsswitch.conf', 'passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nservices: files\n'],
     ['etc/motd', `Marlin compute zone, image ${skeleton.version}\n`],
     [memoryFile, `${skeleton.memoryMb}\n`],
