@@ -8,7 +8,7 @@ ifneq ($(wildcard $(NODE_PREFIX)/include/node/node.h),)
 export npm_config_nodedir := $(NODE_PREFIX)
 endif
 
-.PHONY: all check test demo bench clean prepush
+.PHONY: all check test demo bench soak clean prepush
 .DELETE_ON_ERROR:
 
 all: build/.compiled build/.zone build/bin/marlin
@@ -49,6 +49,11 @@ demo: all
 
 bench: all
 	env -u NODE_EXTRA_CA_CERTS node build/tools/bench/main.js
+	env -u NODE_EXTRA_CA_CERTS node build/tools/bench/overhead.js
+
+# Long: about ten minutes.
+soak: all
+	env -u NODE_EXTRA_CA_CERTS node build/tools/soak/main.js
 
 prepush: check test
 

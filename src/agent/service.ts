@@ -61,8 +61,7 @@ export async function startAgent(config: AgentConfig, log: Logger, driver?: Zone
   const savedLogs = path.join(config.dataDir, 'log', 'zones');
   await fs.mkdir(savedLogs, { recursive: true, mode: 0o700 });
   const zones = driver ?? (await createDriver(config, log));
-  await zones.start();
-  const moray = await connectMoray({ url: config.moray.url, log });
+  const [moray] = await Promise.all([connectMoray({ url: config.moray.url, log }), zones.start()]);
   const buckets = { ...defaultBuckets, ...config.buckets };
   const bus = createBus({ moray, buckets, instance: me.computeId, clock, random: Math.random, log });
   const instruments = createInstruments();

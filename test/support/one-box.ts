@@ -31,6 +31,8 @@ export interface CommandResult {
 export interface OneBox {
   readonly data: string;
   readonly login: string;
+  /** Of the account; its public half is beside it. */
+  readonly keyFile: string;
   readonly manta: Manta;
   /** As the ready file has it now: pids change when services are killed. */
   ready(): ReadyBox;
@@ -85,6 +87,7 @@ export async function startOneBox(t: TestContext, options: OneBoxOptions = {}): 
   return {
     data,
     login: testLogin,
+    keyFile: key,
     manta,
     ready,
     async put(name, content) {

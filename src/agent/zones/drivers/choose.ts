@@ -1,7 +1,7 @@
 /**
  * Picks the driver that isolates best among those that work on this machine. What works is found out by doing it: each
  * candidate runs one container to its end. Kernel settings, hybrid control groups, seccomp of an outer container: no
- * list of conditions would be complete.
+ * list of conditions would be complete. What was found out is remembered (proven.ts).
  */
 import fs from 'node:fs/promises';
 import path from 'node:path';
@@ -12,6 +12,7 @@ import type { ZoneDriverConfig } from './config.js';
 import { createOciDriver } from './oci/driver.js';
 import { findRuntimes } from './oci/runtime.js';
 import { createProcessDriver } from './process.js';
+import { forgetProven, recallProven, rememberProven } from './proven.js';
 
 const howToGetContainers =
   'install runc ("apt-get install runc") or crun; inside another container, zones need one that may create namespaces';
@@ -22,9 +23,15 @@ export async function createDriver(config: ZoneDriverConfig, log: Logger): Promi
   if (config.driver === 'smartos')
     throw new VError({ name: 'NoZoneDriverError' }, 'the driver "smartos" works on SmartOS only; use "oci" or "auto"');
   const failures: Error[] = [];
-  for (const program of await findRuntimes(process.env['PATH'] ?? '')) {
+  const programs = await findRuntimes(process.env['PATH'] ?? '');
+  const proven = await recallProven(config.dataDir, programs);
+  if (proven !== null) {
+    await forgetProven(config.dataDir); // until it has started again: whoever fails now looks anew the next time
+    return startedWith(await createOciDriver(config, log, proven), config.dataDir, proven);
+  }
+  for (const program of programs) {
     const failure = await probe(config, log, program);
-    if (failure === null) return createOciDriver(config, log, program);
+    if (failure === null) return startedWith(await createOciDriver(config, log, program), config.dataDir, program);
     log.warn({ err: failure, program }, 'this container runtime does not work here');
     failures.push(failure);
   }
@@ -33,6 +40,17 @@ export async function createDriver(config: ZoneDriverConfig, log: Logger): Promi
   const why = failures.map((failure) => failure.message).join('; ') || 'no container runtime was found';
   const without = isRoot ? '; to run without any isolation, ask for the driver "process"' : '';
   throw new VError({ name: 'NoZoneDriverError' }, 'no isolated zones: %s. %s%s', why, howToGetContainers, without);
+}
+
+/** The driver, which once it has started remembers what it works with. */
+function startedWith(driver: ZoneDriver, dataDir: string, program: string): ZoneDriver {
+  const start = driver.start.bind(driver);
+  return Object.assign(driver, {
+    async start() {
+      await start();
+      await rememberProven(dataDir, program);
+    },
+  });
 }
 
 /** @returns why no zone can run. */
