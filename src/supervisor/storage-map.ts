@@ -26,12 +26,17 @@ export class StorageMap {
 
   view(query: Pick<Subscription, 'fence' | 'wake'>, clock: Clock): FinderOptions['storage'] {
     let refreshedMs = Number.NEGATIVE_INFINITY;
+    let underWay: Promise<void> | null = null;
     return {
       get: (storageId) => this.places.get(storageId),
-      async refresh() {
-        if (clock.nowMs() - refreshedMs < refreshMs) return;
+      refresh() {
+        if (underWay !== null) return underWay; // whoever comes meanwhile must not go on without its result
+        if (clock.nowMs() - refreshedMs < refreshMs) return Promise.resolve();
         refreshedMs = clock.nowMs();
-        await query.fence();
+        underWay = query.fence().finally(() => {
+          underWay = null;
+        });
+        return underWay;
       },
     };
   }

@@ -88,6 +88,16 @@ async function addSecondNode(t: Test, box: OneBox): Promise<{ readonly computeId
   return { computeId, root };
 }
 
+/** Resolves when the supervisor would give the agent work. */
+async function isKnown(box: OneBox, computeId: string): Promise<void> {
+  const { port } = JSON.parse(fs.readFileSync(path.join(box.data, 'etc', 'supervisor.json'), 'utf8'));
+  for (;;) {
+    const snapshot = await (await fetch(`http://127.0.0.1:${port}/kang/snapshot`)).text();
+    if (snapshot.includes(computeId)) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
 async function freePort(): Promise<number> {
   const server = net.createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -117,6 +127,7 @@ const filesBelow = (root: string) =>
 t.test('map tasks run where a copy is, reducers read from everywhere', { timeout: 200_000 }, async (t) => {
   const box = await startOneBox(t, { zones: 2 });
   const second = await addSecondNode(t, box);
+  await isKnown(box, second.computeId);
   const directory = `/${box.login}/stor/in`;
   await box.manta.mkdirp(directory);
   const names: string[] = [];
