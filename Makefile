@@ -50,6 +50,7 @@ demo: all
 bench: all
 	env -u NODE_EXTRA_CA_CERTS node build/tools/bench/main.js
 	env -u NODE_EXTRA_CA_CERTS node build/tools/bench/overhead.js
+	env -u NODE_EXTRA_CA_CERTS node build/tools/bench/zones.js
 
 # Long: about ten minutes.
 soak: all

@@ -13,6 +13,7 @@ export interface JobPhase {
   readonly assets?: readonly string[];
   readonly count?: number;
   readonly memory?: number;
+  readonly disk?: number;
   readonly image?: string;
 }
 

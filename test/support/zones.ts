@@ -8,7 +8,7 @@ import fs from 'node:fs/promises';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import type { ZoneDriver, ZoneLimits } from '../../src/agent/zones/driver.js';
+import type { ZoneDriver, ZoneImage, ZoneLimits } from '../../src/agent/zones/driver.js';
 import { createDriver } from '../../src/agent/zones/drivers/choose.js';
 import type { ZoneDriverConfig } from '../../src/agent/zones/drivers/config.js';
 import { createLogger } from '../../src/common/logging.js';
@@ -60,7 +60,7 @@ export interface TestZones {
   readonly storage: string;
   readonly dataDir: string;
   /** Resets the zone and resolves when its lackey has connected. */
-  boot(limits?: ZoneLimits): Promise<ZoneShell>;
+  boot(limits?: ZoneLimits, image?: ZoneImage): Promise<ZoneShell>;
   /** The next lackey that connects, without a reset. */
   nextShell(): Promise<ZoneShell>;
 }
@@ -140,7 +140,7 @@ export async function startTestZones(t: Teardown, kind: 'oci' | 'process', given
     storage,
     dataDir: config.dataDir,
     nextShell: accept,
-    boot: (limits) => boot(driver, zone, accept, limits),
+    boot: (limits, image) => boot(driver, zone, accept, limits, image),
   };
 }
 
@@ -158,9 +158,10 @@ async function boot(
   zone: string,
   accept: () => Promise<ZoneShell>,
   limits = testLimits,
+  image: ZoneImage = testImage,
 ): Promise<ZoneShell> {
   const shell = accept();
-  await driver.reset(zone, testImage, limits, new AbortController().signal);
+  await driver.reset(zone, image, limits, new AbortController().signal);
   return shell;
 }
 

@@ -56,6 +56,12 @@ export async function writeFileBelow(
   }
 }
 
+/** Makes the directory `root/name`, and those above it, as far as they are not there. */
+export async function makeDirectoryBelow(root: string, name: string, creation: Creation): Promise<void> {
+  const directory = await openBelow(root, nameComponents(name), creation);
+  await directory.close();
+}
+
 /** Copies the regular file `root/name` to `toFile`, at most its first 16 MiB. */
 export async function copyFileFrom(root: string, name: string, toFile: string): Promise<void> {
   const parts = nameComponents(name);

@@ -16,6 +16,8 @@ export interface ZoneDriverConfig {
   readonly zoneUidBase: number;
   /** Whether core files are kept where tasks can find them, which is a setting of the whole machine. */
   readonly manageCorePattern?: boolean | undefined;
+  /** Root file systems beside `host`, one directory each. */
+  readonly imagesDir?: string | undefined;
   /** By default `none`: loopback only. */
   readonly network?: 'none' | 'outbound' | undefined;
   /** IPv4 addresses and ranges that zones must not reach, beside those that they never do. */

@@ -40,6 +40,7 @@ check_lackey() {
   kill_rest
   [ "$SECONDS" -gt "$begun" ] && start_lackey # else at the next turn: one that dies at once must not spin
 }
+trap : HUP INT QUIT PIPE ALRM TERM USR1 USR2 # the zone's own must not end it; what it starts has the defaults
 trap check_lackey CHLD
 start_lackey
 while :; do

@@ -24,7 +24,7 @@ import fs from 'node:fs/promises';
 import path from 'node:path';
 import VError from 'verror';
 import type { Logger } from '../../../../common/logging.js';
-import type { ZoneDriver, ZoneLimits } from '../../driver.js';
+import type { ZoneDriver, ZoneImage, ZoneLimits } from '../../driver.js';
 import { copyFileFrom, writeFileBelow } from '../careful-files.js';
 import { runCommand } from '../commands.js';
 import { deploymentId, hostImage, type ZoneDriverConfig } from '../config.js';
@@ -36,6 +36,7 @@ import { type BundleOptions, bundleConfig, idsPerZone, keeperCommand, memoryLimi
 import { detectCgroups, limitMemory, readUsage, removeGroup } from './cgroups.js';
 import { type CorePattern, longestCoreBytes, manageCorePattern } from './core-pattern.js';
 import { type Disk, type Disks, directoryDisks, imageDisks, tryImageDisks } from './disks.js';
+import { dressImage, findImages, type ImageDirectory, overlayRoot, type Root } from './images.js';
 import { type MountSpace, openMountSpace } from './mount-space.js';
 import { connectOutbound, networkUsage, resolverConfiguration, type ZoneNetwork } from './network.js';
 import {
@@ -67,6 +68,8 @@ const ceilings: Readonly<Record<string, number>> = {
 /** One life of a zone. */
 interface Life {
   readonly disk: Disk;
+  /** On the disk, or an overlay with the disk as its upper layer. */
+  readonly root: Root;
   readonly bundle: string;
   readonly group: string;
   readonly container: Container;
@@ -84,7 +87,7 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
   const ownIds = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   const deployment = deploymentId(dataDir);
   const stateDirectory = path.join(dataDir, 'run/runc');
-  const [image, host, cgroups, maxCoreBytes] = await Promise.all([
+  const [hostImageOf, host, cgroups, maxCoreBytes] = await Promise.all([
     hostImage(config),
     readHostParts(),
     detectCgroups(),
@@ -98,6 +101,7 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
   let lastLife = 0;
   const outbound = config.network === 'outbound';
   const denied = config.networkDeny ?? [];
+  let directories: readonly ImageDirectory[] = [];
 
   const runtime = (): Runtime => ({ program, stateDirectory, enter: mountSpace?.enter ?? [] });
   const zoneDirectory = (zone: string) => path.join(dataDir, 'zones', zone);
@@ -135,42 +139,59 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
   }
 
   /** Makes the files of a zone's next life and creates its container, not started yet. */
-  async function prepare(zone: string, version: string, limits: ZoneLimits): Promise<Life> {
+  async function prepare(zone: string, image: ZoneImage, limits: ZoneLimits): Promise<Life> {
     const name = String(++lastLife);
     const bundle = path.join(zoneDirectory(zone), `bundle-${name}`);
     const group = `/marlin-${deployment}/${zone}.${name}`;
     const disk = await disks.make(zone, name, limits.diskGb);
+    let root: Root | null = null;
     try {
-      const container = await makeContainer(zone, { name, disk, bundle, group }, version, limits);
+      const found = directories.find((other) => other.name === image.name && other.version === image.version) ?? null;
+      root = await makeRoot(zone, { name, disk }, found ?? image.version, limits);
+      const container = await makeContainer(zone, { name, root, bundle, group, fromHost: found === null }, limits);
       const network = outbound ? await connectOutbound({ pid: container.pid, isRoot, denied }) : null;
-      return { disk, bundle, group, container, network, ending: false };
+      return { disk, root, bundle, group, container, network, ending: false };
     } catch (error) {
-      await remove({ disk, bundle, name: `${zone}.${name}` }).catch(() => {}); // the cause says more
+      await remove({ disk, root, bundle, name: `${zone}.${name}` }).catch(() => {}); // the cause says more
       throw error;
     }
   }
 
+  /** @param image a directory of ours, or the version of the image `host`. */
+  async function makeRoot(
+    zone: string,
+    { name, disk }: { name: string; disk: Disk },
+    image: ImageDirectory | string,
+    { memoryMb }: ZoneLimits,
+  ): Promise<Root> {
+    const version = typeof image === 'string' ? image : image.version;
+    const resolver = outbound ? resolverConfiguration : '';
+    const base = uidBase(zone);
+    if (typeof image === 'string' || mountSpace === null || base === null) {
+      await makeSkeleton({ root: disk.root, zone, version, memoryMb, host, owner: ownerOf(zone), resolver });
+      return { root: disk.root, mounted: disk.mounted, close: async () => {} };
+    }
+    const root = await overlayRoot({ space: mountSpace, zone, name, image, disk, uidBase: base });
+    try {
+      await dressImage({ root: root.root, zone, version, memoryMb, resolver, uidBase: base });
+    } catch (error) {
+      await root.close().catch(() => {}); // the cause says more
+      throw error;
+    }
+    return root;
+  }
+
   async function makeContainer(
     zone: string,
-    life: { name: string; disk: Disk; bundle: string; group: string },
-    version: string,
+    life: { name: string; root: Root; bundle: string; group: string; fromHost: boolean },
     limits: ZoneLimits,
   ): Promise<Container> {
-    const { name, disk, bundle, group } = life;
+    const { name, root, bundle, group } = life;
     await fs.mkdir(bundle, { mode: 0o700 });
-    await makeSkeleton({
-      root: disk.root,
-      zone,
-      version,
-      memoryMb: limits.memoryMb,
-      host,
-      owner: ownerOf(zone),
-      resolver: outbound ? resolverConfiguration : '',
-    });
     const options: BundleOptions = {
       zone,
-      rootPath: disk.mounted,
-      hostDirectories: host.directories,
+      rootPath: root.mounted,
+      hostDirectories: life.fromHost ? host.directories : [],
       farm: farmDirectory(zone),
       installRoot,
       socketDirectory: socketDirectory(zone),
@@ -197,16 +218,17 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
   }
 
   function removeLater(life: Life): void {
-    const { disk, bundle, container } = life;
-    const removal = remove({ disk, bundle, name: container.id }).catch((error: unknown) => {
+    const { disk, root, bundle, container } = life;
+    const removal = remove({ disk, root, bundle, name: container.id }).catch((error: unknown) => {
       log.warn({ err: error, container: container.id }, 'could not remove what a zone left; the next start will');
     });
     removals.add(removal);
     removal.finally(() => removals.delete(removal));
   }
 
-  async function remove(life: { disk: Disk; bundle: string; name: string }): Promise<void> {
+  async function remove(life: { disk: Disk; root: Root | null; bundle: string; name: string }): Promise<void> {
     await deleteContainer(runtime(), life.name);
+    await life.root?.close();
     await life.disk.remove();
     await removeTree(life.bundle);
   }
@@ -257,7 +279,9 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
 
   return {
     name: 'oci',
-    images: [image],
+    get images() {
+      return [hostImageOf, ...directories];
+    },
     async start() {
       for (const zone of config.zones) await makeZoneDirectories(zone);
       await fs.mkdir(stateDirectory, { recursive: true, mode: 0o700 });
@@ -267,6 +291,7 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
         mountSpace = await openMountSpace(deployment, scratches);
         disks = await openDisks(mountSpace);
         corePattern = await manageCorePattern(config, log);
+        if (config.imagesDir !== undefined) directories = await findImages(await fs.realpath(config.imagesDir), log);
       } else {
         log.warn('without root, zones have no memory cap, no disk cap, no accounting and a single user id');
       }
@@ -275,7 +300,7 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
     socketInZone: (zone) => `/var/run/.marlin.${zone}.sock`,
     async reset(zone, wanted, limits, signal) {
       signal.throwIfAborted();
-      const [next] = await allOrThrow([prepare(zone, wanted.version, limits), end(zone)]);
+      const [next] = await allOrThrow([prepare(zone, wanted, limits), end(zone)]);
       lives.set(zone, next);
       await farmOf(zone).clear();
       signal.throwIfAborted();
@@ -289,7 +314,7 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
       if (disks.limited && limits.diskGb !== life.disk.sizeGb) return 'needs reset';
       if (isRoot) await limitMemory(cgroups, life.group, memoryLimitBytes(limits.memoryMb));
       const owner = ownerOf(zone) ?? ownIds;
-      await writeFileBelow(life.disk.root, memoryFile, line(limits.memoryMb), { ...owner, mode: 0o644 });
+      await writeFileBelow(life.root.root, memoryFile, line(limits.memoryMb), { ...owner, mode: 0o644 });
       return 'done';
     },
     async mapObject(zone, source, name) {
@@ -298,7 +323,7 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
     unmapObjects: (zone) => farmOf(zone).unlink(),
     async writeAsset(zone, name, content) {
       const owner = ownerOf(zone) ?? ownIds;
-      await writeFileBelow(path.join(lifeOf(zone).disk.root, 'assets'), name, content, { ...owner, mode: 0o755 });
+      await writeFileBelow(path.join(lifeOf(zone).root.root, 'assets'), name, content, { ...owner, mode: 0o755 });
     },
     async usage(zone) {
       const life = lifeOf(zone);
@@ -308,7 +333,7 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
       const disk = statfsSync(life.disk.root); // answered from memory, like the figures of control groups
       return { ...counted, ...network, freeDiskBytes: disk.bavail * disk.bsize };
     },
-    saveLog: (zone, toFile) => copyFileFrom(lifeOf(zone).disk.root, lackeyLog, toFile),
+    saveLog: (zone, toFile) => copyFileFrom(lifeOf(zone).root.root, lackeyLog, toFile),
     async ended(zone) {
       const life = lifeOf(zone);
       await life.container.gone;

@@ -41,7 +41,8 @@ const allowed: Readonly<Record<string, string>> = {
 
 /** CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET: none may be asked for. */
 const cloneNewNamespaces = 0x7e020000;
-const addressFamilyVsock = 40;
+/** UNIX, INET, INET6 and NETLINK (with which C libraries list addresses). Others reach seldom used parts of the kernel. */
+const addressFamilies = [1, 2, 10, 16];
 /** personality(2): Linux, 32-bit addresses, no randomisation (debuggers), and "only ask". */
 const personalities = [0x0, 0x8, 0x20000, 0x40000, 0x20008, 0xffffffff];
 const enosys = 38;
@@ -66,7 +67,7 @@ export function seccompProfile(architecture: string): object {
       { names, action: 'SCMP_ACT_ALLOW' },
       allow('clone', 0, 'SCMP_CMP_MASKED_EQ', cloneNewNamespaces),
       { names: ['clone3'], action: 'SCMP_ACT_ERRNO', errnoRet: enosys },
-      allow('socket', 0, 'SCMP_CMP_NE', addressFamilyVsock),
+      ...addressFamilies.map((value) => allow('socket', 0, 'SCMP_CMP_EQ', value)),
       ...personalities.map((value) => allow('personality', 0, 'SCMP_CMP_EQ', value)),
     ],
   };
