@@ -229,8 +229,8 @@ const diskReserveBytes = 10 * 1024 * 1024;
 /** Only of a disk that is the zone's own. The limit is that of the agent, 05 §8.1. */
 function isDiskFull({ root }: Settings): boolean {
   if (root !== '') return false;
-  const { bfree, bsize } = fs.statfsSync('/');
-  return bfree * bsize < diskReserveBytes;
+  const { bavail, bsize } = fs.statfsSync('/');
+  return bavail * bsize < diskReserveBytes;
 }
 
 function writeReport(task: TaskDescription, facts: TaskFacts, { stdout, stderr }: Saved): TaskReport {

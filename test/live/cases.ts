@@ -1,51 +1,10 @@
 /**
- * What a running system must do, case by case: jobs as data. Texts may name the account by `%user%` and the job by
- * `%job%`. Names of default outputs are built by `out` and `red`.
+ * What a running system must do, case by case. More such tables are beside this one: what a zone has and what runs out
+ * (zone-cases.ts), names at the limits (name-cases.ts), who may read what (access.test.ts).
  */
-import type { JobPhase } from '../support/jobs.js';
+import { control, type JobCase, map, obj, out, red, reduce } from './job-case.js';
 
-export interface ExpectedError {
-  readonly phase?: string;
-  readonly what?: string;
-  readonly input?: string;
-  readonly p0input?: string;
-  readonly code: string;
-  readonly message: string | RegExp;
-  /** Name of the stored core; `undefined` when there is none. */
-  readonly core?: RegExp;
-}
-
-export interface JobCase {
-  readonly name: string;
-  readonly phases: readonly JobPhase[];
-  /** Made beforehand by the rules of `prepareInput`, then submitted in this order. */
-  readonly inputs?: readonly string[];
-  /** Submitted without being made. */
-  readonly extraInputs?: readonly string[];
-  /** Objects made beforehand that are no inputs. */
-  readonly objects?: Readonly<Record<string, string>>;
-  readonly outputs?: readonly (string | RegExp)[];
-  /** Sorted, and compared with the sorted contents of the outputs. */
-  readonly contents?: readonly (string | RegExp)[];
-  readonly errors?: readonly ExpectedError[];
-  /** Objects that may stay below JOB/stor beside outputs, stderr and core. */
-  readonly mayStay?: RegExp;
-  /** Milliseconds after which the job is cancelled. */
-  readonly cancelWhenRunning?: boolean;
-  readonly limitSeconds: number;
-  /** What a zone must provide: without isolation, and root for accounting, some cases cannot hold. */
-  readonly needs?: 'zone' | 'accounting';
-}
-
-const uuid = '[0-9a-z-]{36}';
-const obj = (...numbers: readonly number[]) => numbers.map((number) => `/%user%/stor/obj${number}`);
-const out = (name: string, phase: number) =>
-  new RegExp(`^/%user%/jobs/%job%/stor/%user%/stor/${name}\\.${phase}\\.${uuid}$`);
-const red = (phase: number) => new RegExp(`^/%user%/jobs/%job%/stor/reduce\\.${phase}\\.${uuid}$`);
-const map = (exec: string, more: Partial<JobPhase> = {}): JobPhase => ({ type: 'map', exec, ...more });
-const reduce = (exec: string, more: Partial<JobPhase> = {}): JobPhase => ({ type: 'reduce', exec, ...more });
 const sum = "awk '{sum+=$1} END {print sum}'";
-const control = 'curl -si -X POST http://localhost/my/jobs/task';
 const dumpedCore = 'user command or child process dumped core';
 const environment = 'env | egrep "^(MANTA_|HOME|DTRACE_)" | sort';
 
