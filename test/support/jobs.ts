@@ -3,6 +3,7 @@
 import { createLogger } from '../../src/common/logging.js';
 import { connectMoray } from '../../src/moray/client/client.js';
 import { defaultBuckets } from '../../src/records/buckets.js';
+import type { Manta } from '../../src/standalone/manta-client.js';
 import { requestToken } from '../../src/standalone/token.js';
 import type { OneBox } from './one-box.js';
 
@@ -67,12 +68,18 @@ export async function submitBelow(
   return id;
 }
 
-async function addInputs(box: OneBox, id: string, inputs: readonly string[]): Promise<void> {
+/** @param manta whose job it is. */
+export async function addInputs(
+  box: OneBox,
+  id: string,
+  inputs: readonly string[],
+  manta: Manta = box.manta,
+): Promise<void> {
   // Not by the published client, which refuses names that it can tell are bad.
-  const response = await fetch(`${box.ready().manta.url}/${box.login}/jobs/${id}/live/in?end=true`, {
+  const response = await fetch(`${box.ready().manta.url}/${manta.user}/jobs/${id}/live/in?end=true`, {
     method: 'POST',
     headers: {
-      authorization: `Token ${await requestToken(box.manta, box.ready().manta.url)}`,
+      authorization: `Token ${await requestToken(manta, box.ready().manta.url)}`,
       'content-type': 'text/plain',
     },
     body: inputs.join('\n'),
@@ -81,16 +88,16 @@ async function addInputs(box: OneBox, id: string, inputs: readonly string[]): Pr
 }
 
 /** Waits for state `done`, by looking: the front door has no other way. @throws after `limitMs`. */
-export async function waitDone(box: OneBox, id: string, limitMs: number): Promise<void> {
+export async function waitDone(box: OneBox, id: string, limitMs: number, manta: Manta = box.manta): Promise<void> {
   const endMs = Date.now() + limitMs;
-  while ((await box.manta.status(id)).state !== 'done') {
+  while ((await manta.status(id)).state !== 'done') {
     if (Date.now() > endMs)
-      throw new Error(`job ${id} is not done after ${limitMs} ms: ${JSON.stringify(await box.manta.status(id))}`);
+      throw new Error(`job ${id} is not done after ${limitMs} ms: ${JSON.stringify(await manta.status(id))}`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
 
-export async function readJob(box: OneBox, id: string): Promise<FinishedJob> {
+export async function readJob(box: OneBox, id: string, manta: Manta = box.manta): Promise<FinishedJob> {
   const { moray: address } = box.ready();
   const log = createLogger({ name: 'test', level: 'fatal' });
   const moray = await connectMoray({ url: `tcp://${address.host}:${address.port}`, log });
@@ -99,11 +106,11 @@ export async function readJob(box: OneBox, id: string): Promise<FinishedJob> {
     const inputs: string[] = [];
     for await (const row of moray.findObjects(defaultBuckets.jobinput, `(jobId=${id})`, { noLimit: true }))
       inputs.push(String((row.value as { input: string }).input));
-    const outputs = await box.manta.outputs(id);
+    const outputs = await manta.outputs(id);
     const contents = await Promise.all(
-      outputs.map(async (name) => (await box.manta.get(name)).toString('utf8').replace(/\r$/, '')),
+      outputs.map(async (name) => (await manta.get(name)).toString('utf8').replace(/\r$/, '')),
     );
-    const errors = (await box.manta.errors(id)) as unknown as JobErrorLine[];
+    const errors = (await manta.errors(id)) as unknown as JobErrorLine[];
     return {
       id,
       record,
@@ -112,7 +119,7 @@ export async function readJob(box: OneBox, id: string): Promise<FinishedJob> {
       outputs,
       contents,
       errors,
-      stored: await walk(box, `/${box.login}/jobs/${id}/stor`),
+      stored: await walk(box, `/${manta.user}/jobs/${id}/stor`),
     };
   } finally {
     await moray.close();
