@@ -77,7 +77,7 @@ export const zoneCases: readonly JobCase[] = [
   },
   {
     name: 'jobMerrorMemoryTooBig',
-    phases: [map('prtconf | grep -i memory', { memory: 65536 })],
+    phases: [map('prtconf | grep -i memory', { memory: 8192 })],
     inputs: obj(1),
     errors: [{ code: 'TaskInitError', message: 'failed to dispatch task: not enough memory available' }],
     limitSeconds: 15,
