@@ -1,4 +1,5 @@
 /** Cases about what a zone has, what runs out, and faults that are injected from inside. */
+import os from 'node:os';
 import { control, type JobCase, map, obj, out, reduce } from './job-case.js';
 
 /** Takes memory until none is left. Where the kernel ends it instead of refusing, it prints nothing. */
@@ -8,6 +9,17 @@ push @blocks, 'x' x 4096 while 1;
 `;
 
 const range = (count: number) => Array.from({ length: count }, (_, index) => index);
+
+/** From here on a fifth of the memory, which is what an agent gives beyond the default, holds the largest size. */
+const hugeMemoryBytes = 5 * 7168 * 1024 * 1024;
+const memoryTooBig: JobCase = {
+  name: 'jobMerrorMemoryTooBig',
+  phases: [map('prtconf | grep -i memory', { memory: 8192 })],
+  inputs: obj(1),
+  errors: [{ code: 'TaskInitError', message: 'failed to dispatch task: not enough memory available' }],
+  limitSeconds: 15,
+  belowFrontDoor: true,
+};
 
 export const zoneCases: readonly JobCase[] = [
   {
@@ -75,14 +87,7 @@ export const zoneCases: readonly JobCase[] = [
     limitSeconds: 20,
     belowFrontDoor: true,
   },
-  {
-    name: 'jobMerrorMemoryTooBig',
-    phases: [map('prtconf | grep -i memory', { memory: 8192 })],
-    inputs: obj(1),
-    errors: [{ code: 'TaskInitError', message: 'failed to dispatch task: not enough memory available' }],
-    limitSeconds: 15,
-    belowFrontDoor: true,
-  },
+  ...(os.totalmem() < hugeMemoryBytes ? [memoryTooBig] : []),
   {
     name: 'jobMerrorOom',
     phases: [reduce('/assets/%user%/stor/mallocbomb; false', { assets: ['/%user%/stor/mallocbomb'] })],
