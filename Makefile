@@ -8,7 +8,7 @@ ifneq ($(wildcard $(NODE_PREFIX)/include/node/node.h),)
 export npm_config_nodedir := $(NODE_PREFIX)
 endif
 
-.PHONY: all check test demo bench soak clean prepush
+.PHONY: all check test demo bench soak clean prepush vm
 .DELETE_ON_ERROR:
 
 all: build/.compiled build/.zone build/bin/marlin
@@ -55,6 +55,10 @@ bench: all
 # Long: about ten minutes.
 soak: all
 	env -u NODE_EXTRA_CA_CERTS node build/tools/soak/main.js
+
+# The limits of zones on a kernel with control groups of version 2 alone, in an emulated machine.
+vm: all
+	test/vm/run.sh build/test/integration/zones/limits.test.js
 
 prepush: check test
 

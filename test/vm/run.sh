@@ -13,7 +13,7 @@ kernel=$(ls /boot/vmlinuz-*cloud-amd64 | sort -V | tail -1)
 version=${kernel#/boot/vmlinuz-}
 work=$(mktemp -d)
 daemon=
-trap '[ -z "$daemon" ] || kill $daemon 2>/dev/null; rm -rf "$work"' EXIT
+trap '[ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true; rm -rf "$work"' EXIT
 mkdir -p "$work"/root/{bin,lib/modules,proc,sys,dev,host,layer,new}
 cp "$(command -v busybox)" "$work/root/bin/busybox"
 
