@@ -14,7 +14,7 @@ import type { AgentClient } from './agent-client.js';
 import { begunMs, type Captured, openCapture, readAll, sizeOf } from './capture.js';
 import type { CoreDump, CoreWatch } from './cores.js';
 import { commandEnvironment, isReduce } from './environment.js';
-import { openPipe, runCommand, type ShellResult } from './executor.js';
+import { type InputPipe, openPipe, runCommand, type ShellResult } from './executor.js';
 import type { Log } from './log.js';
 import type { Markers } from './markers.js';
 import { decideFailure, type TaskFacts } from './outcome.js';
@@ -141,14 +141,22 @@ async function runExec(task: TaskDescription, context: TaskContext, captures: Ca
     offerToOomKiller: settings.offerToOomKiller,
   });
   for (const descriptor of [input.readEnd, stdout, stderr]) fs.closeSync(descriptor);
-  const { writer } = input;
-  const feeding = writer && feedInputs(task, { socketPath, agent, stdin: writer, commandEnded: commandEnded.signal });
-  // A reducer without its inputs, or without its task, has nothing to wait for.
-  const stopped = feeding?.then((feed) => (feed.kind === 'over' ? undefined : killProcesses(settings)));
+  const { pipe } = input;
+  const feeding =
+    pipe && feedInputs(task, { socketPath, agent, stdin: pipe.writer, commandEnded: commandEnded.signal });
+  let releasing: NodeJS.Timeout | undefined;
+  const fed = feeding?.then((feed) => {
+    // A reducer without its inputs, or without its task, has nothing to wait for.
+    if (feed.kind !== 'over') return killProcesses(settings);
+    if (!commandEnded.signal.aborted) releasing = setInterval(() => pipe?.releaseReaders(), releasePauseMs);
+    return undefined;
+  });
   const run = await finish({ script: 'exec', ended }, context);
   commandEnded.abort();
-  await stopped;
-  writer?.destroy();
+  await fed;
+  clearInterval(releasing);
+  pipe?.writer.destroy();
+  pipe?.forget();
   return feeding === undefined ? run : { ...run, feed: await feeding };
 }
 
@@ -168,15 +176,17 @@ async function finish(
   return { script, shell, dumpedCore: core !== undefined, ...(core === undefined ? {} : { core }) };
 }
 
-/** @throws when the input cannot be opened. */
+/** How long a command that opens its standard input by name may wait for an input that has ended. */
+const releasePauseMs = 50;
+
+/** `pipe` is there for reducers, whose input is still to come. @throws when the input cannot be opened. */
 function openInput(
   task: TaskDescription,
   { captureDirectory }: Paths,
-): Partial<ReturnType<typeof openPipe>> & {
-  readonly readEnd: number;
-} {
-  if (isReduce(task)) return openPipe(join(captureDirectory, 'stdin'));
-  return { readEnd: fs.openSync(task.taskInputFile ?? '/dev/null', 'r') };
+): { readonly readEnd: number; readonly pipe?: InputPipe } {
+  if (!isReduce(task)) return { readEnd: fs.openSync(task.taskInputFile ?? '/dev/null', 'r') };
+  const pipe = openPipe(join(captureDirectory, 'stdin'));
+  return { readEnd: pipe.readEnd, pipe };
 }
 
 function capture({ paths }: TaskContext, captures: Captures, name: 'stdout' | 'stderr'): number {

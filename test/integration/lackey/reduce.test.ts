@@ -57,6 +57,11 @@ t.test('a reducer without inputs runs once, on a pipe that can be opened by name
   const name = put(agent, '/bob/stor/a', 'text');
   const opened = await agent.run(reduceTask('cat /dev/stdin', [name], true));
   t.equal(text(opened.stdout), 'text');
+  // By then all has been written, and the writer is gone.
+  const late = await agent.run(reduceTask('sleep 0.5; cat /dev/stdin', [name], true));
+  t.equal(text(late.stdout), 'text');
+  const nothing = await agent.run(reduceTask('sleep 0.5; cat /dev/stdin', [], true));
+  t.equal(text(nothing.stdout), '');
 });
 
 t.test('a reducer may stop reading early, and whatever was asked meanwhile is forgotten', async (t) => {
