@@ -32,18 +32,27 @@ export interface FakeFrontDoor {
   readonly requests: { readonly method: string; readonly url: string; readonly headers: http.IncomingHttpHeaders }[];
   /** Names below these are answered with a head and no end. */
   readonly stalled: string;
+  /** So many requests to come are answered with 503. */
+  failures: number;
 }
 
 async function startFrontDoor(t: Owner): Promise<FakeFrontDoor> {
   const objects = new Map<string, string>();
   const directories = new Set<string>();
   const requests: FakeFrontDoor['requests'] = [];
+  const door = { objects, directories, requests, stalled, failures: 0 };
   const server = http.createServer(async (request, response) => {
     const { method = '', url = '', headers } = request;
     requests.push({ method, url, headers });
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const name = decodeURIComponent(url);
+    if (door.failures > 0) {
+      door.failures--;
+      response.writeHead(503);
+      response.end();
+      return;
+    }
     if (name.startsWith(stalled)) {
       response.writeHead(200, { 'content-length': 10 });
       response.flushHeaders();
@@ -81,7 +90,7 @@ async function startFrontDoor(t: Owner): Promise<FakeFrontDoor> {
     server.close();
   });
   const { port } = server.address() as AddressInfo;
-  return { url: `http://127.0.0.1:${port}/`, objects, directories, requests, stalled };
+  return Object.assign(door, { url: `http://127.0.0.1:${port}/` });
 }
 
 export interface FakeDriver extends ZoneDriver {

@@ -6,7 +6,6 @@
  * fails the task that it ran, with `internal error`, and no other; so outputs and errors together are exact, and there
  * are at most as many errors as lackeys were killed.
  */
-import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { Readable } from 'node:stream';
@@ -300,19 +299,24 @@ function kill(pid: number | undefined): boolean {
 
 interface SnapshotShape {
   readonly agent: Record<string, { readonly nTasks: number }>;
-  readonly zone: Record<string, { readonly state: string }>;
-  readonly taskstream: object;
+  readonly zone: Record<string, { readonly state: string; readonly disableErrorMessage?: string }>;
 }
 
-/** Waits until the agent has nothing to do and all its zones are ready. */
+/** Waits until the agent has nothing to do and all its zones are as new. Idle ones are taken away from their groups. */
 async function quiet(box: OneBox): Promise<void> {
+  const { port } = JSON.parse(fs.readFileSync(path.join(box.data, 'etc', 'agent.json'), 'utf8')) as { port: number };
+  const url = `http://127.0.0.1:${port}`;
   await again(async () => {
-    const { port } = JSON.parse(fs.readFileSync(path.join(box.data, 'etc', 'agent.json'), 'utf8')) as { port: number };
-    const response = await fetch(`http://127.0.0.1:${port}/kang/snapshot?${randomUUID()}`);
-    const { agent, zone, taskstream } = (await response.json()) as SnapshotShape;
+    const { agent, zone } = (await (await fetch(`${url}/kang/snapshot`)).json()) as SnapshotShape;
+    if (Object.values(agent).some(({ nTasks }) => nTasks > 0)) throw new Error('there are tasks');
+    for (const [name, { state, disableErrorMessage }] of Object.entries(zone)) {
+      if (state === 'busy') await fetch(`${url}/zones/${name}/disable`, { method: 'POST' });
+      if (disableErrorMessage === 'zone disabled by operator') {
+        await fetch(`${url}/zones?zonename=${name}`, { method: 'POST' });
+      }
+    }
     const states = Object.values(zone).map(({ state }) => state);
-    const busy = Object.values(agent).some(({ nTasks }) => nTasks > 0) || Object.keys(taskstream).length > 0;
-    if (busy || states.some((state) => state !== 'ready')) throw new Error(`not quiet: ${states.join(' ')}`);
+    if (states.some((state) => state !== 'ready')) throw new Error(`zones: ${JSON.stringify(zone)}`);
   }, 90_000);
 }
 

@@ -116,6 +116,7 @@ export function createStreams(parts: StreamsParts): Streams {
       zone,
       driver,
       details,
+      clock,
       signal: abort.signal,
       newLife: () => parts.pool.newLife(zone),
     };

@@ -2,6 +2,7 @@
  * Set-up of zones and tasks as lists of small steps: one concern, one file, one name. Steps run in order; when one fails
  * the task (or every task of the group, for steps of a stream) fails with its message. The zone's reset undoes them all.
  */
+import type { Clock } from '../../common/clock.js';
 import type { TaskDescription } from '../../taskapi/types.js';
 import type { GroupDetails, Task } from '../tasks/task.js';
 import type { Upstream } from '../upstream.js';
@@ -12,6 +13,7 @@ export interface StreamSetUp {
   readonly driver: ZoneDriver;
   readonly details: GroupDetails;
   readonly upstream: Upstream;
+  readonly clock: Clock;
   /** What the zone was reset with. */
   readonly defaultImage: ZoneImage;
   readonly defaultLimits: ZoneLimits;

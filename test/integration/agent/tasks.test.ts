@@ -115,6 +115,15 @@ t.test('assets are fetched; one that is missing fails every task of the phase', 
   t.match(await find('error', `(taskId=${taskId})`), [{ errorMessage: `failed to dispatch task: ${cause}` }]);
 });
 
+t.test('an asset that the front door cannot give just now is fetched again', async (t) => {
+  const { putJob, dispatch, nextTask, frontDoor, driver } = await startTestAgent(t);
+  frontDoor.objects.set('/bob/stor/late.sh', 'echo');
+  frontDoor.failures = 2;
+  await dispatch(await putJob([{ type: 'map', exec: 'wc', assets: ['/bob/stor/late.sh'] }]));
+  await nextTask();
+  t.equal(driver.assets.get('/bob/stor/late.sh'), 'echo');
+});
+
 t.test('what no zone can give is refused', async (t) => {
   const { putJob, dispatch, taskDone, find } = await startTestAgent(t, 2, { zoneMemorySlopPercent: 0 });
   const image = await dispatch(await putJob([{ type: 'map', exec: 'wc', image: '0.0.1' }]));
