@@ -4,6 +4,7 @@ import { and, eq, not, present } from '../moray/client/filter.js';
 import type { JobInputRecord } from '../records/job-input.js';
 import type { TaskRecord } from '../records/task.js';
 import type { TaskOutputRecord } from '../records/task-output.js';
+import { archiveStatus, missingArchiveIndexes, resetArchive, scanArchiveStatus } from './archive.js';
 import { createJob } from './create.js';
 import { jobDetails } from './details.js';
 import { jobErrors } from './errors.js';
@@ -12,6 +13,7 @@ import { listJobs } from './list.js';
 import { jobLog } from './log.js';
 import { deleteJob } from './removal.js';
 import { type JobStore, search } from './store.js';
+import { endTask } from './task-done.js';
 import type { Jobs, Page, PendingTask } from './types.js';
 import { cancelJob, endJobInput, fetchJob } from './updates.js';
 import { validateJob } from './validation.js';
@@ -40,6 +42,10 @@ export function createJobs({ images, ...store }: JobsOptions): Jobs {
     list: (filter) => listJobs(store, filter),
     details: (jobId, options) => jobDetails(store, jobId, options),
     log: (jobId) => jobLog(store, jobId),
+    resetArchive: (jobId, options) => resetArchive(store, jobId, options),
+    missingArchiveIndexes: () => missingArchiveIndexes(store),
+    archiveStatus: (scan) => (scan === undefined ? archiveStatus(store) : scanArchiveStatus(store, scan.onStart)),
+    endTask: (taskId, outcome) => endTask(store, taskId, outcome),
     delete: (jobId) => deleteJob(store, jobId),
   };
 }

@@ -109,6 +109,30 @@ export interface LogEvent {
   readonly message: string;
 }
 
+/** A job as the archiver sees it. */
+export interface ArchiveJob {
+  readonly id: string;
+  readonly timeDone: string | null;
+  readonly timeArchiveStarted: string | null;
+  readonly timeArchiveDone: string | null;
+}
+
+export interface ArchiveStatus {
+  readonly nJobsTotal: number;
+  readonly nJobsDone: number;
+  readonly nJobsArchived: number;
+  /** Taken by an archiver and not archived. */
+  readonly nJobsAssigned: number;
+  readonly jobNextDelete: ArchiveJob | null;
+  readonly jobLastArchived: ArchiveJob | null;
+  /** The oldest ones. */
+  readonly assigned: readonly ArchiveJob[];
+  readonly unassigned: readonly ArchiveJob[];
+}
+
+/** How a task that an operator ends has ended. */
+export type TaskOutcome = { readonly outputs: number } | { readonly code: string; readonly message: string };
+
 export interface UpdateOptions {
   /** How often to try when the update fails for whatever reason, with pauses from 1 s doubling. 1 by default. */
   readonly attempts?: number;
@@ -152,6 +176,14 @@ export interface Jobs {
   details(jobId: string, options: { readonly all: boolean; readonly limit: number }): Promise<JobDetails>;
   /** What happened to the job and its tasks, unordered. */
   log(jobId: string): AsyncIterable<LogEvent>;
+  /** Forgets that an archiver has the job. @returns the record before. @throws VError if archived, or not done. */
+  resetArchive(jobId: string, options?: UpdateOptions): Promise<JobRecord>;
+  /** Fields that `archiveStatus` needs and that the bucket does not index. */
+  missingArchiveIndexes(): Promise<readonly string[]>;
+  /** @param scan read every finished job instead of asking for counts; `onStart` is told how many there are. */
+  archiveStatus(scan?: { readonly onStart: (jobCount: number) => void }): Promise<ArchiveStatus>;
+  /** Plays the agent's part for one task. @throws VError `TaskDoneError` */
+  endTask(taskId: string, outcome: TaskOutcome): Promise<void>;
   /** Removes the job and everything that belongs to it, whatever state it is in. */
   delete(jobId: string): Promise<void>;
 }

@@ -25,7 +25,7 @@ export async function fetchJob(store: JobStore, jobId: string): Promise<Stored<J
 }
 
 export function cancelJob(store: JobStore, jobId: string, options?: UpdateOptions): Promise<JobRecord> {
-  return update(store, jobId, (job) => ({ ...job, timeCancelled: isoTime(store.clock.nowMs()) }), options);
+  return updateJob(store, jobId, (job) => ({ ...job, timeCancelled: isoTime(store.clock.nowMs()) }), options);
 }
 
 export function endJobInput(store: JobStore, jobId: string, options?: UpdateOptions): Promise<JobRecord> {
@@ -36,12 +36,13 @@ export function endJobInput(store: JobStore, jobId: string, options?: UpdateOpti
     }
     return { ...job, timeInputDone: isoTime(store.clock.nowMs()) };
   };
-  return update(store, jobId, end, options);
+  return updateJob(store, jobId, end, options);
 }
 
 type Change = (job: JobRecord) => JobRecord;
 
-async function update(
+/** Changes a job, again and again while others change it as well. @returns the record before. */
+export async function updateJob(
   store: JobStore,
   jobId: string,
   change: Change,

@@ -1,6 +1,8 @@
 /** The subcommands of mrjob, in the order of its usage. */
 import type { Program } from '../command.js';
 import { addkeys } from './addkeys.js';
+import { archiveReset } from './archive-reset.js';
+import { archiveStatus } from './archive-status.js';
 import { cancel } from './cancel.js';
 import { columnNames } from './columns.js';
 import type { MrjobContext } from './context.js';
@@ -15,6 +17,7 @@ import { log } from './log.js';
 import { outputs } from './outputs.js';
 import { retries } from './retries.js';
 import { submit } from './submit.js';
+import { taskdone } from './taskdone.js';
 import { where } from './where.js';
 
 export const mrjob: Program<MrjobContext> = {
@@ -34,6 +37,9 @@ export const mrjob: Program<MrjobContext> = {
     retries,
     failed,
     log,
+    taskdone,
+    archiveReset,
+    archiveStatus,
   ],
   notes: [
     `Columns for "list -o": ${columnNames.join(', ')}.`,
