@@ -114,7 +114,7 @@ function limits(options: BundleOptions): object {
   };
 }
 
-/** Zones have equal shares, and all of them together weigh as much as one other process of the machine. */
+/** Zones have equal shares of what all of them together get (`weighZones`). */
 function cpuLimits(capPercent: number | undefined): object {
   const shares = 1024;
   if (capPercent === undefined) return { shares };

@@ -34,6 +34,16 @@ export async function limitMemory(cgroups: Cgroups, group: string, limitBytes: n
   for (const file of growing ? [withSwap, memory] : [memory, withSwap]) await fs.writeFile(file, limit);
 }
 
+/**
+ * Gives the group of all zones the weight of as many ordinary processes as there are processors. With the kernel's
+ * default, that of one, a task beside a busy machine's services took three times as long as it does with this.
+ * @throws Error when there is no such group or controller.
+ */
+export async function weighZones(cgroups: Cgroups, group: string, processors: number): Promise<void> {
+  const [file, weight] = cgroups.version === 2 ? [`${group}/cpu.weight`, 100] : [`cpu/${group}/cpu.shares`, 1024];
+  await fs.writeFile(path.join(mountPoint, file), String(weight * processors));
+}
+
 /** Without disk space and network, which are no matter of control groups. Absent controllers give absent figures. */
 export function readUsage(cgroups: Cgroups, group: string): ZoneUsage {
   return cgroups.version === 2 ? readUsageV2(group) : readUsageV1(group);

@@ -21,6 +21,7 @@
  */
 import { statfsSync } from 'node:fs';
 import fs from 'node:fs/promises';
+import os from 'node:os';
 import path from 'node:path';
 import VError from 'verror';
 import type { Logger } from '../../../../common/logging.js';
@@ -33,7 +34,7 @@ import { createFarm, type Farm } from '../link-farm.js';
 import { removeTree } from '../remove-tree.js';
 import { boundAccounting, newAccountingFile, startAccounting } from './accounting.js';
 import { type BundleOptions, bundleConfig, idsPerZone, keeperCommand, memoryLimitBytes } from './bundle.js';
-import { detectCgroups, limitMemory, readUsage, removeGroup } from './cgroups.js';
+import { detectCgroups, limitMemory, readUsage, removeGroup, weighZones } from './cgroups.js';
 import { type CorePattern, longestCoreBytes, manageCorePattern } from './core-pattern.js';
 import { type Disk, type Disks, directoryDisks, imageDisks, tryImageDisks } from './disks.js';
 import { dressImage, findImages, type ImageDirectory, overlayRoot, type Root } from './images.js';
@@ -86,6 +87,7 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
   const isRoot = process.getuid?.() === 0;
   const ownIds = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   const deployment = deploymentId(dataDir);
+  const allZones = `/marlin-${deployment}`; // control group
   const stateDirectory = path.join(dataDir, 'run/runc');
   const [hostImageOf, host, cgroups, maxCoreBytes] = await Promise.all([
     hostImage(config),
@@ -99,6 +101,7 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
   let corePattern: CorePattern | null = null;
   const emptyDisks = path.join(dataDir, 'run/disks');
   let lastLife = 0;
+  let weighed = false;
   const outbound = config.network === 'outbound';
   const denied = config.networkDeny ?? [];
   let directories: readonly ImageDirectory[] = [];
@@ -142,7 +145,7 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
   async function prepare(zone: string, image: ZoneImage, limits: ZoneLimits): Promise<Life> {
     const name = String(++lastLife);
     const bundle = path.join(zoneDirectory(zone), `bundle-${name}`);
-    const group = `/marlin-${deployment}/${zone}.${name}`;
+    const group = `${allZones}/${zone}.${name}`;
     const disk = await disks.make(zone, name, limits.diskGb);
     let root: Root | null = null;
     try {
@@ -204,7 +207,18 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
       swapLimit: cgroups.swapLimit,
     };
     await fs.writeFile(path.join(bundle, 'config.json'), JSON.stringify(bundleConfig(options, keeperCommand(zone))));
-    return createContainer(runtime(), `${zone}.${name}`, bundle);
+    const container = await createContainer(runtime(), `${zone}.${name}`, bundle);
+    await weighOnce();
+    return container;
+  }
+
+  /** The group of all zones is there, with all its controllers, once a zone is. */
+  async function weighOnce(): Promise<void> {
+    if (weighed || !isRoot) return;
+    weighed = true;
+    await weighZones(cgroups, allZones, os.availableParallelism()).catch((error: unknown) =>
+      log.warn({ err: error }, 'all zones together weigh no more than one other process'),
+    );
   }
 
   async function end(zone: string): Promise<void> {
@@ -261,7 +275,7 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
         await removeTree(path.join(scratchOf(zone), entry));
     }
     await removeTree(emptyDisks);
-    await removeGroup(`/marlin-${deployment}`);
+    await removeGroup(allZones);
   }
 
   async function openDisks(mountSpace: MountSpace): Promise<Disks> {

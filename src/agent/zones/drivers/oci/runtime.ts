@@ -1,11 +1,9 @@
 /** Runs an OCI runtime (runc or crun), and knows when a container has ended. */
-import { spawn } from 'node:child_process';
 import fs from 'node:fs/promises';
-import net from 'node:net';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import VError from 'verror';
-import { runCommand } from '../commands.js';
+import { holdCommand, runCommand } from '../commands.js';
 
 export interface Runtime {
   /** Absolute path of the program. */
@@ -49,17 +47,9 @@ export async function createContainer(runtime: Runtime, id: string, bundle: stri
   const logFile = path.join(bundle, 'runtime.log');
   const create = ['create', '--bundle', bundle, '--pid-file', pidFile, '--preserve-fds', '1', id];
   const [program = '', ...argv] = commandLine(runtime, ['--log', logFile, '--log-format', 'json', ...create]);
-  const child = spawn(program, argv, { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] });
-  const life = child.stdio[3];
-  if (!(life instanceof net.Socket)) throw new VError('a pipe of a child process is no socket');
-  const gone = new Promise<void>((resolve) => life.once('close', () => resolve()));
-  life.on('error', () => life.destroy()).resume();
-  const status = await new Promise<number | string | null>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('exit', (code, signal) => resolve(code ?? signal));
-  });
+  const { status, gone, release } = await holdCommand(program, argv);
   if (status !== 0) {
-    life.destroy();
+    release();
     throw await containerFailed(`${runtime.program} create`, id, logFile, String(status));
   }
   const pid = Number(await fs.readFile(pidFile, 'utf8'));
@@ -78,7 +68,7 @@ export async function createContainer(runtime: Runtime, id: string, bundle: stri
         if (!killed) killIfThere(pid);
         killed = true;
       }
-      life.destroy();
+      release();
     },
   };
 }
