@@ -40,6 +40,12 @@ export const configSchema = {
       default: 45_000,
       description: 'longest wait for the next byte of an upload',
     },
+    sessionTimeoutMs: {
+      type: 'integer',
+      minimum: 1,
+      default: 30_000,
+      description: 'longest silence of either end of an interactive session',
+    },
     storage: {
       type: 'object',
       default: {},

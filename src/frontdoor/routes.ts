@@ -14,6 +14,7 @@ import { jobErrors, jobFailures, jobInputs, jobOutputs } from './jobs/results.js
 import { getStatus } from './jobs/status.js';
 import type { ResourcePath } from './paths.js';
 import type { Handler } from './request/call.js';
+import { attachSession } from './sessions/attach.js';
 import { refuseOnRoot, storageDelete, storageOptions, storagePut, storageRead } from './storage-routes.js';
 import { createToken } from './token-route.js';
 
@@ -42,6 +43,7 @@ const routes: readonly Route[] = [
   { name: 'joboutputs', method: 'GET', pattern: ':login/jobs/:job/live/out', handle: jobOutputs },
   { name: 'joberrors', method: 'GET', pattern: ':login/jobs/:job/live/err', handle: jobErrors },
   { name: 'jobfailures', method: 'GET', pattern: ':login/jobs/:job/live/fail', handle: jobFailures },
+  { name: 'attachsession', method: 'GET', pattern: ':login/medusa/attach/:job/:role', handle: attachSession },
   { name: 'getstorage', method: 'GET', pattern: '*', handle: storageRead },
   { name: 'headstorage', method: 'HEAD', pattern: '*', handle: storageRead },
   { name: 'putstorage', method: 'PUT', pattern: '*', handle: storagePut },

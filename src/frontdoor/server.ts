@@ -16,10 +16,11 @@ import { closeServer, listen } from '../http/listen.js';
 import { watchSilence } from '../http/silence.js';
 import { cleanPath, parsePath } from './paths.js';
 import { identify } from './request/authentication.js';
-import type { Arrival, Services } from './request/call.js';
+import type { Arrival, Services, Upgrade } from './request/call.js';
 import { parseContentType } from './request/content-type.js';
 import { respondEmpty, respondError } from './request/respond.js';
 import { matchRoute } from './routes.js';
+import { onUpgrade } from './upgrades.js';
 
 export interface HttpServer {
   readonly port: number;
@@ -45,11 +46,15 @@ export async function startHttpServer(services: Services): Promise<HttpServer> {
   inner.keepAliveTimeout = 0;
   inner.requestTimeout = 0;
   inner.on('connection', (socket) => socket.setNoDelay(true));
+  onUpgrade(inner, isSessionUrl, (request, response, head) => {
+    const upgrade = { socket: request.socket, head };
+    void serve(services, request as Request, response as Response, upgrade);
+  });
   const port = await listen(inner, { host: config.host, port: config.port });
   return { port, stop: () => closeServer(inner, stopGraceMs) };
 }
 
-async function serve(services: Services, request: Request, response: Response): Promise<void> {
+async function serve(services: Services, request: Request, response: Response, upgrade?: Upgrade): Promise<void> {
   const nowMs = services.clock.nowMs();
   const given = request.headers['request-id'] ?? request.headers['x-request-id'];
   const requestId = typeof given === 'string' ? given : services.newId();
@@ -59,7 +64,7 @@ async function serve(services: Services, request: Request, response: Response): 
   if (request.headers['user-agent']?.startsWith('curl')) response.setHeader('Connection', 'close');
   auditRequest(services.log, request, response, { req_id: requestId });
   try {
-    await answer(services, { request, response, requestId, nowMs });
+    await answer(services, { request, response, requestId, nowMs, ...(upgrade ? { upgrade } : {}) });
   } catch (error) {
     const known = translated(error);
     if (!isHttpError(known)) {
@@ -70,11 +75,16 @@ async function serve(services: Services, request: Request, response: Response): 
   }
 }
 
+/** Whether a request may become an interactive session. */
+function isSessionUrl(url: string): boolean {
+  return /^\/[^/?]+\/medusa\/attach\//.test(cleanPath(url.split('?', 1)[0] ?? ''));
+}
+
 const serverName = os.hostname();
 
 async function answer(
   services: Services,
-  { request, response, ...rest }: Pick<Arrival, 'request' | 'response' | 'requestId' | 'nowMs'>,
+  { request, response, ...rest }: Pick<Arrival, 'request' | 'response' | 'requestId' | 'nowMs' | 'upgrade'>,
 ): Promise<void> {
   const method = request.method ?? '';
   const [rawPath = '', ...rawQuery] = (request.url ?? '').split('?');

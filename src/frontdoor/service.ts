@@ -17,6 +17,8 @@ import { createEntryStore } from './metadata/entry-store.js';
 import { createNodeClient } from './placement/node-client.js';
 import { createPicker } from './placement/picker.js';
 import { startHttpServer } from './server.js';
+import { publishAsset } from './sessions/asset.js';
+import { createReflector } from './sessions/reflector.js';
 
 export { configSchema } from './config.js';
 
@@ -49,6 +51,7 @@ export async function startFrontdoor(config: FrontdoorConfig, log: Logger): Prom
   const { mahi, storage } = config;
   const picker = createPicker({ moray, clock, log, pollMs: storage.pollMs, lagMs: storage.lagMs });
   const nodes = createNodeClient(storage.connectTimeoutMs);
+  const reflector = createReflector(clock);
   const newId = () => crypto.randomUUID();
   const http = await startHttpServer({
     config,
@@ -62,6 +65,14 @@ export async function startFrontdoor(config: FrontdoorConfig, log: Logger): Prom
     jobs: createJobs({ moray, buckets, clock, newId, images: config.images }),
     picker,
     nodes,
+    reflector,
+  });
+  const stopPublishing = publishAsset({
+    address: { host: config.host, port: http.port },
+    accounts,
+    tokens,
+    clock,
+    log,
   });
   const accountsPort = mahi === undefined ? undefined : await startMahiServer(accounts, { ...mahi, log });
   log.info({ port: http.port, mahiPort: accountsPort?.port }, 'front door is listening');
@@ -69,6 +80,8 @@ export async function startFrontdoor(config: FrontdoorConfig, log: Logger): Prom
     port: http.port,
     mahiPort: accountsPort?.port,
     stop: async () => {
+      stopPublishing();
+      reflector.stop();
       await http.stop();
       await accountsPort?.stop();
       picker.stop();

@@ -82,6 +82,8 @@ const rows = {
   ResourceDoesNotExist:             { status: 404, message: '%s does not exist', code: 'ResourceNotFound' },
   SecureTransportRequired:          { status: 403, message: 'Manta requires a secure transport (SSL/TLS)' },
   ServiceUnavailable:               { status: 503, message: 'manta is unable to serve this request' },
+  SessionExists:                    { status: 409, message: '%s' },
+  SessionNotFound:                  { status: 404, message: 'Session for job %s was not found', code: 'ResourceNotFound' },
   SnaplinksDisabledError:           { status: 403, message: '%s' },
   SourceObjectNotFound:             { status: 404, message: '%s was not found' },
   ThrottledError:                   { status: 503, message: 'manta throttled this request' },

@@ -5,9 +5,11 @@
  */
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { decodeObjectName } from '../taskapi/object-names.js';
 import { sanitizeUrl, streamHeader, taskRoutePrefix, taskRoutes } from '../taskapi/routes.js';
 import type { Log } from './log.js';
+import { passUpgradeOn } from './upgrade.js';
 
 const maxRequests = 16;
 const methods = ['GET', 'PUT', 'POST', 'DELETE', 'HEAD'];
@@ -38,6 +40,9 @@ export function startProxy({ socketPath, port, host, onEmit, log }: ProxyOptions
   };
   const server = http.createServer({ keepAliveTimeout: 0, requestTimeout: 0 }, handle);
   server.on('checkContinue', handle);
+  server.on('upgrade', (request: http.IncomingMessage, socket: Duplex, head: Buffer) => {
+    passUpgradeOn(request, socket, head, { socketPath, path: sanitizeUrl(request.url ?? '/'), log });
+  });
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     const listening = () => resolve((server.address() as AddressInfo).port);

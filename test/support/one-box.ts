@@ -13,6 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { environmentOf } from '../../src/standalone/environment.js';
 import { connectManta, type Manta } from '../../src/standalone/manta-client.js';
 import type { ReadyBox } from '../../src/standalone/up.js';
+import { type Session, startOnTerminal } from './terminal.js';
 
 const repository = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
 export const marlinCommand = path.join(repository, 'build', 'bin', 'marlin');
@@ -39,6 +40,8 @@ export interface OneBox {
   put(name: string, content: string | Buffer): Promise<void>;
   /** Runs a shell command with the published tools and ours on its path. */
   run(command: string, options?: { stdin?: string; env?: NodeJS.ProcessEnv }): Promise<CommandResult>;
+  /** Starts a shell command as `run` does, but on a terminal. */
+  onTerminal(command: string): Session;
   /** SIGKILL to `up` and every service at once, as when the machine dies. */
   killAll(): Promise<void>;
   /** `marlin up` on the same directory again. */
@@ -102,6 +105,7 @@ export async function startOneBox(t: TestContext, options: OneBoxOptions = {}): 
         env: { ...cleanEnvironment(home), ...environmentOf(ready()), ...extra.env },
         ...(extra.stdin === undefined ? {} : { stdin: extra.stdin }),
       }),
+    onTerminal: (command) => startOnTerminal(command, { ...cleanEnvironment(home), ...environmentOf(ready()) }),
     async killAll() {
       const ended = once(up, 'exit');
       const pids = Object.values(ready().pids);

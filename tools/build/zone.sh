@@ -49,6 +49,12 @@ for name in maggr msplit; do
   ln -s .tool "$target/ubin/$name"
 done
 
+# The in-job end of interactive sessions, and its terminal.
+node tools/build/bundle.cjs build/src/zonetools/session/main.js >"$target/lib/marlin-session.cjs"
+ln -s .tool "$target/ubin/marlin-session"
+terminal() { "${CC:-cc}" -std=gnu11 -O2 -Wall -Wextra "$@" -o "$target/lib/terminal" src/zonetools/session/terminal.c -lutil; }
+terminal -static 2>/dev/null || terminal
+
 # The published commands, each by its name.
 mv "$target/ubin/client" "$target/ubin/.client"
 for command in node_modules/manta/bin/*; do

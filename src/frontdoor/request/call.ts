@@ -1,4 +1,5 @@
 /** One request, once it is known who asks for what: all that the handlers of routes are given. */
+import type { Socket } from 'node:net';
 import type { ParsedUrlQuery } from 'node:querystring';
 import type { Request, Response } from 'restify';
 import type { Tokens } from '../../accounts/tokens.js';
@@ -11,6 +12,7 @@ import type { EntryStore } from '../metadata/entry-store.js';
 import type { ResourcePath } from '../paths.js';
 import type { NodeClient } from '../placement/node-client.js';
 import type { Picker } from '../placement/picker.js';
+import type { Reflector } from '../sessions/reflector.js';
 
 /** What the front door is made of: one of each per process. */
 export interface Services {
@@ -26,6 +28,7 @@ export interface Services {
   readonly jobs: Jobs;
   readonly picker: Picker;
   readonly nodes: NodeClient;
+  readonly reflector: Reflector;
 }
 
 /** A request whose target is understood, but not yet who sends it. */
@@ -43,6 +46,15 @@ export interface Arrival {
   readonly query: ParsedUrlQuery;
   /** Type of the body, lower case, without parameters; undefined when none was sent. */
   readonly contentType: ContentType | undefined;
+  /** Only for requests that ask for another protocol. */
+  readonly upgrade?: Upgrade;
+}
+
+/** The bare connection of a request that asks for another protocol. */
+export interface Upgrade {
+  readonly socket: Socket;
+  /** What came behind the head of the request. */
+  readonly head: Buffer;
 }
 
 export interface ContentType {
