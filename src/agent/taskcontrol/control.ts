@@ -13,7 +13,7 @@ import { allInputsRead, type Task, type TaskEnd } from '../tasks/task.js';
 import type { Upstream } from '../upstream.js';
 import { answerEmpty, answerJson, controlErrors } from './answers.js';
 import { recordOutput } from './outputs.js';
-import { type CapturedOutput, saveOutput } from './save.js';
+import { type CapturedOutput, prepareDirectory, type SaveContext, saveOutput } from './save.js';
 import type { LongPolls } from './zone-requests.js';
 
 export type Body = Readonly<Record<string, unknown>>;
@@ -76,6 +76,8 @@ export function controlRoutes(parts: ControlParts): readonly ControlRoute[] {
     touch(stream);
     if (!hasWork(stream)) return false;
     answerJson(response, 200, describe(stream));
+    const { taskOutputKey } = stream.description;
+    if (!stream.details.isReduce && taskOutputKey !== undefined) prepareDirectory(saveContext(stream), taskOutputKey);
     return true;
   }
 
@@ -193,9 +195,13 @@ export function controlRoutes(parts: ControlParts): readonly ControlRoute[] {
     return { result: 'fail', error: failure, machine: zone };
   }
 
+  function saveContext({ group, details, failProbability }: Stream): SaveContext {
+    return { ...parts, job: group.job, details, failProbability };
+  }
+
   async function save(stream: Busy, outputs: readonly CapturedOutput[]): Promise<TaskError | null> {
-    const { task, details, group, failProbability } = stream;
-    const context = { ...parts, job: group.job, details, failProbability };
+    const { task } = stream;
+    const context = saveContext(stream);
     let failure: TaskError | null = null;
     for (const output of outputs) {
       try {

@@ -44,7 +44,15 @@ export async function saveOutput(context: SaveContext, output: CapturedOutput): 
   });
 }
 
-/** The directory of the job's outputs is made with the job; what is below it, by whoever needs it first. */
+/** Makes the directory of an output while the command runs that will write it: a tiny task would wait longer for it. */
+export function prepareDirectory(context: SaveContext, outputPath: string): void {
+  void ensureDirectory(context, path.posix.dirname(outputPath));
+}
+
+/**
+ * The directory of the job's outputs is made with the job; what is below it, by whoever needs it first. Never rejects:
+ * what could not be made is missed when the output is saved.
+ */
 async function ensureDirectory(context: SaveContext, directory: string): Promise<void> {
   const root = `/${context.details.login}/jobs/${context.job.id}/stor`;
   if (!directory.startsWith(`${root}/`)) return;
