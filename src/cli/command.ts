@@ -1,8 +1,9 @@
 /**
- * Commands as tables. A program is a list of subcommands; each says its name, arguments, options and help, and has a
- * thin handler that calls library code and returns the exit status. Usage, help and checks of options come from the
- * tables. Conventions: a usage error prints the usage to standard error and exits 2; what is thrown is printed after
- * the name of the program and exits 1; asking for help exits 2, as operators' scripts know it.
+ * Commands as tables. A program is a command, or a list of subcommands; each says its name, arguments, options and
+ * help, and has a thin handler that calls library code and returns the exit status. Usage, help, manual pages,
+ * completion and checks of options come from the tables. Conventions: a usage error prints the usage to standard error
+ * and exits 2; what is thrown is printed after the name of the program and exits 1; asking for help exits 2, as
+ * operators' scripts know it.
  */
 import dashdash from 'dashdash';
 import VError from 'verror';
@@ -49,9 +50,21 @@ export interface Command<Context> {
 
 export interface Program<Context> {
   readonly name: string;
+  /** One line: what it is for. */
+  readonly summary: string;
+  /** Its subcommands; a program without any is the one command of its own name. */
   readonly commands: readonly Command<Context>[];
   /** Follows the help. */
   readonly notes: readonly string[];
+}
+
+/** A program without subcommands. */
+export function programOf<Context>(command: Command<Context>, notes: readonly string[] = []): Program<Context> {
+  return { name: command.name, summary: command.help, commands: [command], notes };
+}
+
+export function hasSubcommands({ name, commands }: Pick<Program<never>, 'name' | 'commands'>): boolean {
+  return commands.length !== 1 || commands[0]?.name !== name;
 }
 
 export interface Streams {
@@ -72,8 +85,10 @@ export async function runProgram<Context>(
   { stdout, stderr }: Streams,
 ): Promise<number> {
   const complain = (line: string) => void stderr.write(`${line}\n`);
-  const [name, ...rest] = argv;
-  if (name === '-h' || name === '-?' || name === '--help') {
+  const [name, ...rest] = hasSubcommands(program) ? argv : [program.name, ...argv];
+  const asked = argv[0];
+  const takesH = !hasSubcommands(program) && program.commands[0]?.options.some(({ names }) => names.includes('h'));
+  if ((asked === '-h' && takesH !== true) || asked === '-?' || asked === '--help') {
     complain(helpOf(program));
     return 2;
   }
@@ -140,17 +155,22 @@ function inGetoptWords(message: string): string {
 }
 
 function usageOf<Context>(program: Program<Context>): string {
+  if (!hasSubcommands(program)) {
+    return program.commands.map((command) => `usage: ${synopsisOf(program, command)}`).join('\n');
+  }
   const lines = program.commands.map((command) => `    ${synopsisOf(program, command)}`);
   return ['usage:', ...lines].join('\n');
 }
 
-function synopsisOf<Context>(program: Program<Context>, command: Command<Context>): string {
+/** `mrjob get [-i] [-l limit] jobid` */
+export function synopsisOf<Context>(program: Program<Context>, command: Command<Context>): string {
   const options = command.options.map(({ names, type, helpArg = 'value' }) => {
     const [name = ''] = names;
     const flag = name.length === 1 ? `-${name}` : `--${name}`;
     return type === 'bool' ? `[${flag}]` : `[${flag} ${helpArg}]`;
   });
-  return [program.name, command.name, ...options, command.args].filter((word) => word !== '').join(' ');
+  const words = hasSubcommands(program) ? [program.name, command.name] : [program.name];
+  return [...words, ...options, command.args].filter((word) => word !== '').join(' ');
 }
 
 function helpOf<Context>(program: Program<Context>): string {
@@ -158,7 +178,8 @@ function helpOf<Context>(program: Program<Context>): string {
     const parser = dashdash.createParser({
       options: command.options.map((option) => ({ ...option, names: [...option.names] })),
     });
-    return `${synopsisOf(program, command)}\n    ${command.help}\n${parser.help({ indent: 8 })}`;
+    const head = hasSubcommands(program) ? `${synopsisOf(program, command)}\n` : '';
+    return `${head}    ${command.help}\n${parser.help({ indent: 8 })}`;
   });
   return [usageOf(program), '', ...sections, ...program.notes].join('\n');
 }

@@ -8,6 +8,8 @@ import { archiveStatus, missingArchiveIndexes, resetArchive, scanArchiveStatus }
 import { createJob } from './create.js';
 import { jobDetails } from './details.js';
 import { jobErrors } from './errors.js';
+import { followJob } from './follow.js';
+import { taskHistory } from './history.js';
 import { addJobInput, addJobInputs } from './inputs.js';
 import { listJobs } from './list.js';
 import { jobLog } from './log.js';
@@ -46,6 +48,8 @@ export function createJobs({ images, ...store }: JobsOptions): Jobs {
     missingArchiveIndexes: () => missingArchiveIndexes(store),
     archiveStatus: (scan) => (scan === undefined ? archiveStatus(store) : scanArchiveStatus(store, scan.onStart)),
     endTask: (taskId, outcome) => endTask(store, taskId, outcome),
+    taskHistory: (taskId) => taskHistory(store, taskId),
+    follow: (jobId, signal) => followJob(store, jobId, signal),
     delete: (jobId) => deleteJob(store, jobId),
   };
 }

@@ -10,6 +10,9 @@ import type { TaskRecord } from '../records/task.js';
 import type { TaskInputRecord } from '../records/task-input.js';
 import type { TaskOutputRecord } from '../records/task-output.js';
 
+import type { HistoryEntry } from './history.js';
+import type { JobProgress } from './progress.js';
+
 export interface NewJob {
   /** By default a new UUID. */
   readonly jobId?: string;
@@ -184,6 +187,10 @@ export interface Jobs {
   archiveStatus(scan?: { readonly onStart: (jobCount: number) => void }): Promise<ArchiveStatus>;
   /** Plays the agent's part for one task. @throws VError `TaskDoneError` */
   endTask(taskId: string, outcome: TaskOutcome): Promise<void>;
+  /** The family of a task: what it was made from, its other attempts, what was made of it; oldest first. */
+  taskHistory(taskId: string): Promise<readonly HistoryEntry[]>;
+  /** Looks at the job again and again, when it changes, until it is done or the signal aborts. */
+  follow(jobId: string, signal: AbortSignal): AsyncIterable<JobProgress>;
   /** Removes the job and everything that belongs to it, whatever state it is in. */
   delete(jobId: string): Promise<void>;
 }

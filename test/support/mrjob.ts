@@ -1,8 +1,8 @@
-/** `mrjob` in this process, at a time that stands still, so that its output can be compared as a whole. */
+/** Operator's commands in this process, at a time that stands still, so that its output can be compared as a whole. */
 
 import { runProgram } from '../../src/cli/command.js';
-import { createContext } from '../../src/cli/mrjob/context.js';
-import { mrjob } from '../../src/cli/mrjob/program.js';
+import { createContext } from '../../src/cli/context.js';
+import { programs } from '../../src/cli/programs.js';
 import { systemClock } from '../../src/common/clock.js';
 
 export interface Ran {
@@ -15,18 +15,28 @@ export const now = '2026-03-01T12:00:00.000Z';
 
 export type Run = (...args: readonly string[]) => Promise<Ran>;
 
-export function mrjobWith(env: Readonly<Record<string, string | undefined>>): Run {
+type Env = Readonly<Record<string, string | undefined>>;
+
+export const mrjobWith = (env: Env): Run => commandWith('mrjob', env);
+
+/** @param input for its standard input. */
+export function commandWith(name: string, env: Env, input = ''): Run {
   return async (...args) => {
-    const context = createContext(env, { ...systemClock, nowMs: () => Date.parse(now) });
+    const load = programs[name];
+    if (load === undefined) throw new Error(`no command "${name}"`);
+    const stdin = (async function* () {
+      yield input;
+    })();
+    const context = createContext(env, { clock: { ...systemClock, nowMs: () => Date.parse(now) }, stdin });
     const written = { stdout: '', stderr: '' };
-    const stream = (name: keyof typeof written) => ({
+    const stream = (which: keyof typeof written) => ({
       write(text: string | Uint8Array) {
-        written[name] += text.toString();
+        written[which] += text.toString();
         return true;
       },
     });
     const streams = { stdout: stream('stdout'), stderr: stream('stderr') };
-    const status = await runProgram(mrjob, args, context, streams);
+    const status = await runProgram(await load(), args, context, streams);
     await context.close();
     return { status, ...written };
   };

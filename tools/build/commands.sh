@@ -3,15 +3,17 @@
 set -euo pipefail
 out=$1
 mkdir -p "$out"
-for row in standalone:marlin cli/mrjob:mrjob; do
-  entry=${row%%:*}
-  command=${row##*:}
-  cat >"$out/$command" <<EOF
+wrapper() { # COMMAND ENTRY [ARGUMENT]
+  cat >"$out/$1" <<EOF
 #!/usr/bin/env bash
-exec node "\$(dirname "\$(readlink -f "\$0")")/../src/$entry/main.js" "\$@"
+exec node "\$(dirname "\$(readlink -f "\$0")")/../src/$2/main.js" ${3:+$3 }"\$@"
 EOF
-  chmod 755 "$out/$command"
-done
+  chmod 755 "$out/$1"
+}
+wrapper marlin standalone
+while read -r name; do wrapper "$name" cli "$name"; done < <(node --input-type=module -e "
+  import { programs } from './build/src/cli/programs.js';
+  for (const name of Object.keys(programs)) console.log(name);")
 # The published commands beside ours: what users type, and what the tests and the tour use.
 for package in manta moray; do
   for file in node_modules/$package/bin/*; do

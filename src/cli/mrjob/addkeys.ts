@@ -1,10 +1,10 @@
 import VError from 'verror';
-import type { MrjobCommand } from './context.js';
+import type { CliCommand } from '../context.js';
 
 /** Names stored at a time. */
 const portion = 100;
 
-export const addkeys: MrjobCommand = {
+export const addkeys: CliCommand = {
   name: 'addkeys',
   args: 'jobid [key ...]',
   argCount: { least: 1, most: Number.POSITIVE_INFINITY },

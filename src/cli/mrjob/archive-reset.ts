@@ -1,6 +1,7 @@
-import { type MrjobCommand, oneJob } from './context.js';
+import type { CliCommand } from '../context.js';
+import { oneJob } from './one-job.js';
 
-export const archiveReset: MrjobCommand = {
+export const archiveReset: CliCommand = {
   ...oneJob,
   name: 'archive-reset',
   help: 'Lets an archiver take a finished job again.',

@@ -1,10 +1,10 @@
 import VError from 'verror';
 import type { ArchiveJob, ArchiveStatus, Jobs } from '../../jobs/types.js';
 import { defaultBuckets } from '../../records/buckets.js';
+import type { CliCommand } from '../context.js';
 import { duration } from '../duration.js';
-import type { MrjobCommand } from './context.js';
 
-export const archiveStatus: MrjobCommand = {
+export const archiveStatus: CliCommand = {
   name: 'archive-status',
   args: '',
   argCount: { least: 0, most: 0 },

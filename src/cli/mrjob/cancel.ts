@@ -1,6 +1,7 @@
-import { type MrjobCommand, oneJob } from './context.js';
+import type { CliCommand } from '../context.js';
+import { oneJob } from './one-job.js';
 
-export const cancel: MrjobCommand = {
+export const cancel: CliCommand = {
   ...oneJob,
   name: 'cancel',
   help: 'Cancels a job.',

@@ -1,6 +1,7 @@
-import { jobFailure, type MrjobCommand, oneJob } from './context.js';
+import type { CliCommand } from '../context.js';
+import { jobFailure, oneJob } from './one-job.js';
 
-export const deleteCommand: MrjobCommand = {
+export const deleteCommand: CliCommand = {
   ...oneJob,
   name: 'delete',
   help: 'Removes every record of a job, whatever state it is in. There is no way back.',

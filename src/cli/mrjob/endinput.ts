@@ -1,6 +1,7 @@
-import { type MrjobCommand, oneJob } from './context.js';
+import type { CliCommand } from '../context.js';
+import { oneJob } from './one-job.js';
 
-export const endinput: MrjobCommand = {
+export const endinput: CliCommand = {
   ...oneJob,
   name: 'endinput',
   help: 'Says that a job gets no more inputs.',

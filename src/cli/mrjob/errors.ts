@@ -1,15 +1,19 @@
 import type { JobError } from '../../jobs/types.js';
-import { jobFailure, type MrjobCommand, oneJob } from './context.js';
+import type { CliCommand } from '../context.js';
+import { jobFailure, jsonOption, oneJob } from './one-job.js';
 
-export const errors: MrjobCommand = {
+export const errors: CliCommand = {
   ...oneJob,
   name: 'errors',
   help: 'Prints the errors of a job.',
-  options: [],
-  async run({ args: [jobId = ''], context, print }) {
+  options: [jsonOption],
+  async run({ args: [jobId = ''], has, context, print }) {
     const jobs = await context.jobs();
     try {
-      for await (const error of jobs.errors(jobId)) printError(error, '', print);
+      for await (const error of jobs.errors(jobId)) {
+        if (has('json')) print(JSON.stringify(error));
+        else printError(error, '', print);
+      }
     } catch (error) {
       throw jobFailure(jobId, 'list errors', error);
     }

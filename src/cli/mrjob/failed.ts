@@ -1,14 +1,15 @@
-import { jobFailure, type MrjobCommand, oneJob } from './context.js';
+import type { CliCommand } from '../context.js';
+import { jobFailure, jsonOption, oneJob } from './one-job.js';
 
-export const failed: MrjobCommand = {
+export const failed: CliCommand = {
   ...oneJob,
   name: 'failed',
   help: 'Prints the names of the job inputs that the errors of a job go back to.',
-  options: [],
-  async run({ args: [jobId = ''], context, print }) {
+  options: [jsonOption],
+  async run({ args: [jobId = ''], has, context, print }) {
     const jobs = await context.jobs();
     try {
-      for await (const name of jobs.failedInputs(jobId)) print(name);
+      for await (const name of jobs.failedInputs(jobId)) print(has('json') ? JSON.stringify({ input: name }) : name);
     } catch (error) {
       throw jobFailure(jobId, 'list failed', error);
     }

@@ -5,14 +5,15 @@ import type { JobDetails } from '../../jobs/types.js';
 import { isTrue } from '../../records/flags.js';
 import type { JobRecord } from '../../records/job.js';
 import { usageError } from '../command.js';
+import type { CliCommand } from '../context.js';
 import { duration } from '../duration.js';
-import { type MrjobCommand, oneJob } from './context.js';
 import { printTasks } from './get-tasks.js';
 import { type Labelled, labelledPrinter, more } from './labels.js';
+import { jsonOption, oneJob } from './one-job.js';
 
 const defaultLimit = 20;
 
-export const get: MrjobCommand = {
+export const get: CliCommand = {
   ...oneJob,
   name: 'get',
   help: 'Shows a job.',
@@ -20,13 +21,19 @@ export const get: MrjobCommand = {
     { names: ['i'], type: 'bool', help: 'Also its inputs.' },
     { names: ['p'], type: 'bool', help: 'Also what its phases run.' },
     { names: ['t'], type: 'bool', help: 'Also its tasks.' },
+    jsonOption,
     { names: ['l'], type: 'arrayOfString', helpArg: 'limit', help: `Records per kind, ${defaultLimit} by default.` },
   ],
   async run({ args: [jobId = ''], has, value, context, print, complain }) {
     const limit = limitOf(value('l'));
     const jobs = await context.jobs();
-    const details = await fetched(jobs.details(jobId, { all: has('i') || has('p') || has('t'), limit }));
+    const details = await fetched(jobs.details(jobId, { all: has('i') || has('p') || has('t') || has('json'), limit }));
     if (details.problems.length > 0) complain(`mrjob: ${VError.errorFromList([...details.problems])?.message}`);
+    if (has('json')) {
+      const { problems: _problems, ...records } = details;
+      print(JSON.stringify(records));
+      return 0;
+    }
     const view: View = { details, limit, nowMs: context.clock.nowMs(), label: labelledPrinter(print), print };
     printJob(view);
     printCounts(view);

@@ -1,14 +1,15 @@
-import { jobFailure, type MrjobCommand, oneJob } from './context.js';
+import type { CliCommand } from '../context.js';
+import { jobFailure, jsonOption, oneJob } from './one-job.js';
 
-export const inputs: MrjobCommand = {
+export const inputs: CliCommand = {
   ...oneJob,
   name: 'inputs',
   help: 'Prints the names of the inputs of a job.',
-  options: [],
-  async run({ args: [jobId = ''], context, print }) {
+  options: [jsonOption],
+  async run({ args: [jobId = ''], has, context, print }) {
     const jobs = await context.jobs();
     try {
-      for await (const { value } of jobs.inputs(jobId)) print(value.input);
+      for await (const { value } of jobs.inputs(jobId)) print(has('json') ? JSON.stringify(value) : value.input);
     } catch (error) {
       throw jobFailure(jobId, 'list inputs', error);
     }

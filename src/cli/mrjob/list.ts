@@ -2,13 +2,14 @@ import VError from 'verror';
 import { isoTime } from '../../common/iso-time.js';
 import type { JobFilter } from '../../jobs/types.js';
 import { type GivenOption, usageError } from '../command.js';
+import type { CliCommand } from '../context.js';
 import { tablePrinter } from '../table.js';
 import { columnOf, defaultColumns } from './columns.js';
-import type { MrjobCommand } from './context.js';
+import { jsonOption } from './one-job.js';
 
 type Writable<Value> = { -readonly [Member in keyof Value]: Value[Member] };
 
-export const list: MrjobCommand = {
+export const list: CliCommand = {
   name: 'list',
   args: '',
   argCount: { least: 0, most: 0 },
@@ -31,6 +32,7 @@ export const list: MrjobCommand = {
     },
     { names: ['u'], type: 'arrayOfString', helpArg: 'user', help: 'Only jobs of the account with this UUID.' },
     { names: ['T'], type: 'bool', help: 'No transient jobs.' },
+    jsonOption,
     { names: ['w'], type: 'arrayOfString', helpArg: 'supervisor', help: 'Only jobs of this supervisor domain.' },
   ],
   async run({ given, has, context, print }) {
@@ -42,7 +44,10 @@ export const list: MrjobCommand = {
     const columns = (names.length > 0 ? names : defaultColumns).flatMap((name) => columnOf(name) ?? []);
     const printRow = tablePrinter(columns, print, { hasHeader: !has('H') && names.length === 0 });
     try {
-      for await (const job of jobs.list(filter)) printRow(job);
+      for await (const job of jobs.list(filter)) {
+        if (has('json')) print(JSON.stringify(job.value));
+        else printRow(job);
+      }
     } catch (error) {
       throw new VError({ name: 'JobListError', cause: error as Error }, 'failed to list jobs');
     }

@@ -1,7 +1,8 @@
 import type { LogEvent } from '../../jobs/types.js';
+import type { CliCommand } from '../context.js';
 import { duration } from '../duration.js';
 import { type Column, tablePrinter } from '../table.js';
-import { jobFailure, type MrjobCommand, oneJob } from './context.js';
+import { jobFailure, jsonOption, oneJob } from './one-job.js';
 
 interface Row extends LogEvent {
   readonly sinceStartMs: number;
@@ -16,12 +17,12 @@ const columns: readonly Column<Row>[] = [
   { header: 'WHAT',      width: 11, align: 'left',  value: ({ what }) => what },
 ];
 
-export const log: MrjobCommand = {
+export const log: CliCommand = {
   ...oneJob,
   name: 'log',
   help: 'Shows what happened to a job and its tasks, and when.',
-  options: [],
-  async run({ args: [jobId = ''], context, print }) {
+  options: [jsonOption],
+  async run({ args: [jobId = ''], has, context, print }) {
     const jobs = await context.jobs();
     const events: LogEvent[] = [];
     try {
@@ -32,7 +33,10 @@ export const log: MrjobCommand = {
     events.sort((a, b) => Date.parse(a.time) - Date.parse(b.time));
     const startMs = Date.parse(events[0]?.time ?? '');
     const printRow = tablePrinter(columns, print);
-    for (const event of events) printRow({ ...event, sinceStartMs: Date.parse(event.time) - startMs });
+    for (const event of events) {
+      if (has('json')) print(JSON.stringify(event));
+      else printRow({ ...event, sinceStartMs: Date.parse(event.time) - startMs });
+    }
     return 0;
   },
 };

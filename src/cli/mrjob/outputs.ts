@@ -1,16 +1,18 @@
 import type { Jobs } from '../../jobs/types.js';
-import { jobFailure, type MrjobCommand, oneJob } from './context.js';
+import type { CliCommand } from '../context.js';
+import { jobFailure, jsonOption, oneJob } from './one-job.js';
 
-export const outputs: MrjobCommand = {
+export const outputs: CliCommand = {
   ...oneJob,
   name: 'outputs',
   help: 'Prints the names of the outputs of a job.',
-  options: [],
-  async run({ args: [jobId = ''], context, print }) {
+  options: [jsonOption],
+  async run({ args: [jobId = ''], has, context, print }) {
     const jobs = await context.jobs();
     const lastPhase = await lastPhaseOf(jobs, jobId);
     try {
-      for await (const { value } of jobs.outputs(jobId, lastPhase)) print(value.output);
+      for await (const { value } of jobs.outputs(jobId, lastPhase))
+        print(has('json') ? JSON.stringify(value) : value.output);
     } catch (error) {
       throw jobFailure(jobId, 'list outputs', error);
     }

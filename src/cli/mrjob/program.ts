@@ -1,11 +1,11 @@
 /** The subcommands of mrjob, in the order of its usage. */
 import type { Program } from '../command.js';
+import type { CliContext } from '../context.js';
 import { addkeys } from './addkeys.js';
 import { archiveReset } from './archive-reset.js';
 import { archiveStatus } from './archive-status.js';
 import { cancel } from './cancel.js';
 import { columnNames } from './columns.js';
-import type { MrjobContext } from './context.js';
 import { deleteCommand } from './delete.js';
 import { endinput } from './endinput.js';
 import { errors } from './errors.js';
@@ -18,14 +18,18 @@ import { outputs } from './outputs.js';
 import { retries } from './retries.js';
 import { submit } from './submit.js';
 import { taskdone } from './taskdone.js';
+import { taskhistory } from './taskhistory.js';
+import { watch } from './watch.js';
 import { where } from './where.js';
 
-export const mrjob: Program<MrjobContext> = {
+export const mrjob: Program<CliContext> = {
   name: 'mrjob',
+  summary: 'sees and changes jobs directly in Moray: no front door, no access control',
   commands: [
     list,
     get,
     where,
+    watch,
     submit,
     addkeys,
     endinput,
@@ -38,6 +42,7 @@ export const mrjob: Program<MrjobContext> = {
     failed,
     log,
     taskdone,
+    taskhistory,
     archiveReset,
     archiveStatus,
   ],

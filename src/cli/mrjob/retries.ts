@@ -1,15 +1,19 @@
-import { jobFailure, type MrjobCommand, oneJob } from './context.js';
+import type { CliCommand } from '../context.js';
 import { printError } from './errors.js';
+import { jobFailure, jsonOption, oneJob } from './one-job.js';
 
-export const retries: MrjobCommand = {
+export const retries: CliCommand = {
   ...oneJob,
   name: 'retries',
   help: 'Prints the failures of a job that were retried.',
-  options: [],
-  async run({ args: [jobId = ''], context, print }) {
+  options: [jsonOption],
+  async run({ args: [jobId = ''], has, context, print }) {
     const jobs = await context.jobs();
     try {
-      for await (const error of jobs.retries(jobId)) printError(error, ' (retried)', print);
+      for await (const error of jobs.retries(jobId)) {
+        if (has('json')) print(JSON.stringify(error));
+        else printError(error, ' (retried)', print);
+      }
     } catch (error) {
       throw jobFailure(jobId, 'list errors', error);
     }

@@ -4,11 +4,11 @@ import type { AccountAnswer } from '../../accounts/types.js';
 import { isoTime } from '../../common/iso-time.js';
 import type { JobAuth, Phase } from '../../records/job.js';
 import { type GivenOption, usageError } from '../command.js';
-import type { MrjobCommand } from './context.js';
+import type { CliCommand } from '../context.js';
 
 const defaultName = 'mrsubmit job';
 
-export const submit: MrjobCommand = {
+export const submit: CliCommand = {
   name: 'submit',
   args: '',
   argCount: { least: 0, most: Number.POSITIVE_INFINITY },

@@ -1,7 +1,7 @@
 import { usageError } from '../command.js';
-import type { MrjobCommand } from './context.js';
+import type { CliCommand } from '../context.js';
 
-export const taskdone: MrjobCommand = {
+export const taskdone: CliCommand = {
   name: 'taskdone',
   args: 'taskid',
   argCount: { least: 1, most: 1 },

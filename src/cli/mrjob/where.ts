@@ -1,6 +1,7 @@
 import type { PendingTask } from '../../jobs/types.js';
+import type { CliCommand } from '../context.js';
 import { type Column, tablePrinter } from '../table.js';
-import { jobFailure, type MrjobCommand, oneJob } from './context.js';
+import { jobFailure, jsonOption, oneJob } from './one-job.js';
 
 // biome-ignore format: table
 const columns: readonly Column<PendingTask>[] = [
@@ -10,12 +11,12 @@ const columns: readonly Column<PendingTask>[] = [
   { header: 'SERVER', width: 30, align: 'left',  value: ({ mantaComputeId }) => mantaComputeId },
 ];
 
-export const where: MrjobCommand = {
+export const where: CliCommand = {
   ...oneJob,
   name: 'where',
   help: 'Shows where the tasks of a job are that are not done.',
-  options: [],
-  async run({ args: [jobId = ''], context, print }) {
+  options: [jsonOption],
+  async run({ args: [jobId = ''], has, context, print }) {
     const jobs = await context.jobs();
     const tasks: PendingTask[] = [];
     try {
@@ -23,6 +24,8 @@ export const where: MrjobCommand = {
     } catch (error) {
       throw jobFailure(jobId, 'list pending tasks', error);
     }
+    if (has('json')) for (const { id: _id, ...task } of tasks) print(JSON.stringify(task));
+    if (has('json')) return 0;
     tasks.sort((a, b) => a.phaseNum - b.phaseNum || (a.taskId < b.taskId ? -1 : 1));
     const printRow = tablePrinter(columns, print);
     for (const task of tasks) {

@@ -282,6 +282,26 @@ t.test('delete', async (t) => {
   t.match(missing.stderr, `mrjob: job "${jobs.done}": failed to delete: failed to delete job: `);
 });
 
+t.test('--json prints what the sentences are made from', async (t) => {
+  const json = async (...args: readonly string[]): Promise<Record<string, unknown>[]> => {
+    const { status, stdout } = await run(...args);
+    t.equal(status, 0, args.join(' '));
+    return stdout
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line));
+  };
+  t.match(await json('list', '--json'), [{ jobId: jobs.running }, { jobId: jobs.cancelled }, { jobId: jobs.open }]);
+  const { waiting } = jobs;
+  await run('addkeys', waiting, '/fred/stor/a');
+  t.match(await json('inputs', '--json', waiting), [{ jobId: waiting, input: '/fred/stor/a' }]);
+  t.match(await json('get', '--json', waiting), [{ job: { value: { jobId: waiting } }, jobinput: [{}], task: [] }]);
+  t.match(await json('log', '--json', waiting), [{ where: 'user', message: 'submitted', what: 'job' }]);
+  for (const command of ['where', 'outputs', 'errors', 'retries', 'failed']) {
+    t.same(await json(command, '--json', waiting), [], command);
+  }
+});
+
 t.test('wrong usage', async (t) => {
   const oneJob = [
     'get',
@@ -336,10 +356,10 @@ t.test('where Moray is', async (t) => {
   }
 });
 
-const main = fileURLToPath(new URL('../../../src/cli/mrjob/main.js', import.meta.url));
+const main = fileURLToPath(new URL('../../../src/cli/main.js', import.meta.url));
 
 function mrjobProcess(env: NodeJS.ProcessEnv, ...args: readonly string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], { env, encoding: 'utf8' });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, 'mrjob', ...args], { env, encoding: 'utf8' });
   return { status, stdout, stderr };
 }
 

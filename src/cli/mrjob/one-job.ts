@@ -1,0 +1,15 @@
+/** What the subcommands that work on one job share. */
+import VError from 'verror';
+import type { CommandOption } from '../command.js';
+
+/** Their arguments. */
+export const oneJob = { args: 'jobid', argCount: { least: 1, most: 1 } } as const;
+
+/** For scripts: what the table or the sentence is made from. */
+export const jsonOption: CommandOption = { names: ['json'], type: 'bool', help: 'One JSON object per line.' };
+
+/** Says which job, and what could not be done with it. */
+export function jobFailure(jobId: string, what: string, cause: unknown): Error {
+  const info = { jobId };
+  return new VError({ name: 'JobCommandError', cause: cause as Error, info }, 'job "%s": failed to %s', jobId, what);
+}
