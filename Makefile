@@ -8,7 +8,7 @@ ifneq ($(wildcard $(NODE_PREFIX)/include/node/node.h),)
 export npm_config_nodedir := $(NODE_PREFIX)
 endif
 
-.PHONY: all check test demo bench soak clean prepush vm
+.PHONY: all check check-deploy deb npm-pack test demo bench soak clean prepush vm
 .DELETE_ON_ERROR:
 
 all: build/.compiled build/.zone build/bin/marlin
@@ -23,8 +23,10 @@ endif
 	touch $@
 
 SOURCES := $(shell find src test tools -name '*.ts' 2>/dev/null)
-build/.compiled: node_modules/.installed tsconfig.json $(SOURCES)
+PAGE := $(wildcard src/cli/mrjobreport/page/*)
+build/.compiled: node_modules/.installed tsconfig.json $(SOURCES) $(PAGE)
 	tsc
+	cp -r src/cli/mrjobreport/page build/src/cli/mrjobreport/
 	touch $@
 
 # What a zone sees as /opt/marlin: node, the lackey and the tools for user commands.
@@ -61,6 +63,17 @@ vm: all
 	test/vm/run.sh build/test/integration/zones/limits.test.js
 
 prepush: check test
+
+# Packages, in build/: Debian's, with a Node of its own; npm's, with the operators' client tools alone.
+deb: all
+	tools/build/deb.sh build/deb
+
+npm-pack: all
+	tools/build/npm-pack.sh build/npm
+
+# What lint cannot know: units, manifests, scripts.
+check-deploy: deb
+	tools/build/check-deploy.sh
 
 clean:
 	rm -rf build .tap

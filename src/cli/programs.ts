@@ -4,4 +4,14 @@ import type { CliContext } from './context.js';
 
 export const programs: Readonly<Record<string, () => Promise<Program<CliContext>>>> = {
   mrjob: async () => (await import('./mrjob/program.js')).mrjob,
+  mrerrors: async () => (await import('./mrerrors/mrerrors.js')).mrerrors,
+  mrerrorsummary: async () => (await import('./mrerrors/mrerrorsummary.js')).mrerrorsummary,
+  mrjobreport: async () => (await import('./mrjobreport/mrjobreport.js')).mrjobreport,
+  mrmeter: async () => (await import('./mrmeter/mrmeter.js')).mrmeter,
+  mrzones: async () => (await import('./agent/mrzones.js')).mrzones,
+  mrgroups: async () => (await import('./agent/mrgroups.js')).mrgroups,
+  mrzone: async () => (await import('./agent/zone-commands.js')).mrzone,
+  mrzonedisable: async () => (await import('./agent/zone-commands.js')).mrzonedisable,
+  mrzoneremove: async () => (await import('./agent/zone-commands.js')).mrzoneremove,
+  mrdeploycompute: async () => (await import('./agent/zone-commands.js')).mrdeploycompute,
 };

@@ -177,6 +177,7 @@ export interface TestAgent {
   /** Where the socket of a zone can be reached as long as the returned function is not called. */
   socketOf(zone: string): { readonly path: string; readonly close: () => void };
   /** Of the operators' server. */
+  readonly operatorUrl: string;
   operator(method: string, url: string): Promise<{ readonly status: number; readonly text: string }>;
   /** Writes a job and returns its id. */
   putJob(phases: readonly object[], more?: object): Promise<string>;
@@ -284,6 +285,7 @@ export async function startTestAgent(t: Owner, zoneCount = 2, tunables: object =
     zones,
     logLines,
     socketOf,
+    operatorUrl: `http://127.0.0.1:${agent.port}`,
     async operator(method, url) {
       const response = await fetch(`http://127.0.0.1:${agent.port}${url}`, { method });
       return { status: response.status, text: await response.text() };

@@ -6,7 +6,10 @@ mkdir -p "$out"
 wrapper() { # COMMAND ENTRY [ARGUMENT]
   cat >"$out/$1" <<EOF
 #!/usr/bin/env bash
-exec node "\$(dirname "\$(readlink -f "\$0")")/../src/$2/main.js" ${3:+$3 }"\$@"
+here=\$(dirname "\$(readlink -f "\$0")")
+node=\$here/../node # of a package; a workspace has none
+[ -x "\$node" ] || node=node
+exec "\$node" "\$here/../src/$2/main.js" ${3:+$3 }"\$@"
 EOF
   chmod 755 "$out/$1"
 }

@@ -1,0 +1,157 @@
+/** The operator's commands of an agent: their output for a fixed answer, and what they do to a real agent. */
+import fs from 'node:fs';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import t, { type Test } from 'tap';
+import { startTestAgent } from '../../support/agent.js';
+import { commandWith } from '../../support/mrjob.js';
+
+const zones = [
+  { zonename: 'z1', state: 'ready', nwaiters: 1 },
+  { zonename: 'z2', state: 'busy', nwaiters: 0 },
+  { zonename: 'z3', state: 'disabled', disableTime: '2026-03-01T10:00:00.000Z', disableErrorMessage: 'bad\n  disk' },
+  { zonename: 'z4', state: 'ready' },
+];
+const [first, second] = ['5f1c2d90-8a3b-4c77-9d10-aa54c0e8b1f2', 'b7a6958c-4d3e-4f2a-9b1c-0d9e8f7a6b5c'];
+const snapshot = {
+  taskgroup: {
+    [`${second}/1`]: { groupid: 'g', jobid: second, phasei: 1, ntasks: 0, nrunning: 1, share: 'n/a', mapKeys: false },
+    [`${first}/0`]: { jobid: first, phasei: 0, ntasks: 120, nrunning: 3, share: 4, login: 'wilma', token: 'secret' },
+  },
+  taskstream: {
+    s2: { id: 's2', jobid: second, phasei: 1, machine: 'z3', pendingUpdate: false },
+    s1: { id: 's1', jobid: first, phasei: 0, machine: 'z2', taskStart: '2026-03-01T10:00:01.000Z' },
+  },
+};
+
+const server = http.createServer((request, response) => {
+  const body = request.url === '/zones' ? zones : request.url === '/kang/snapshot' ? snapshot : undefined;
+  response.writeHead(body === undefined ? 404 : 200, { 'content-type': 'application/json' });
+  response.end(JSON.stringify(body ?? { code: 'ResourceNotFound' }));
+});
+await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+t.teardown(() => server.close());
+const env = { AGENT_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, PATH: '/nonexistent' };
+const printed = (stdout: string) => ({ status: 0, stdout, stderr: '' });
+
+t.test('mrzones', async (t) => {
+  const mrzones = commandWith('mrzones', env);
+  t.same(await mrzones(), printed('      1 busy\n      1 disabled\n      2 ready\n'));
+  t.same(await mrzones('-l'), printed('z1\nz2\nz3\nz4\n'));
+  t.same(await mrzones('-l', '-b'), printed('z2\n'));
+  t.same(await mrzones('-ld'), printed('z3\n'));
+  t.same(await mrzones('-lr'), printed('z1\nz4\n'));
+  t.same(await mrzones('-z', 'z2'), printed('busy\n'));
+  t.same(await mrzones('-x'), printed('z3 (since 2026-03-01T10:00:00.000Z)\n    bad disk\n'));
+  t.match(await mrzones('-z', 'z9'), { status: 1, stderr: 'mrzones: no such zone: z9\n' });
+  // biome-ignore format: table
+  const wrong: readonly (readonly [args: readonly string[], complaint: string])[] = [
+    [['-b'],             '-l is required for any combination of -b, -d, and -r'],
+    [['-l', '-b', '-d'], 'only one of -b, -d, and -r are allowed'],
+    [['-l', '-z', 'z1'], '-l cannot be used with -z'],
+    [['-l', '-x'],       '-l cannot be used with -x'],
+    [['z1'],             'unexpected argument: z1'],
+  ];
+  for (const [args, complaint] of wrong) {
+    const { status, stderr } = await mrzones(...args);
+    t.equal(status, 2, complaint);
+    t.match(stderr, `mrzones: ${complaint}\nusage: mrzones `);
+  }
+  const nobody = await commandWith('mrzones', { AGENT_URL: 'http://127.0.0.1:1/' })();
+  t.match(nobody, { status: 1, stderr: /^mrzones: failed to hit "http:\/\/127\.0\.0\.1:1\/zones": / });
+});
+
+t.test('mrgroups', async (t) => {
+  const mrgroups = commandWith('mrgroups', env);
+  t.same(
+    await mrgroups(),
+    printed(`                               JOBID PH NTASKS RUN  SHARE LOGIN
+${first}  0    120   3      4 wilma
+${second}  1      0   1    n/a -    
+`),
+  );
+  const streams = `JOBID       PH ZONE                                 LAST START              
+5f1c2d90... 0  z2                                   2026-03-01T10:00:01.000Z
+b7a6958c... 1  z3                                   -                       
+`;
+  t.same(await mrgroups('-s'), printed(streams));
+  t.equal((await mrgroups('-s', '-v')).status, 0);
+  const json = await mrgroups('-j');
+  t.notMatch(json.stdout, /secret|mapKeys|groupid/);
+  t.match(JSON.parse(json.stdout), [{ jobid: first, ntasks: 120 }, { jobid: second }]);
+  t.notMatch((await mrgroups('-j', '-s')).stdout, /"id"|pendingUpdate/);
+  t.match(await mrgroups('-v'), { status: 2, stderr: /^mrgroups: -v can only be used with -s\n/ });
+  t.match(await mrgroups('-jsv'), { status: 2, stderr: /^mrgroups: -j cannot be used with -v\n/ });
+  t.match(await mrgroups('x'), { status: 2, stderr: /^mrgroups: unexpected argument: x\n/ });
+});
+
+t.test('zones out of service and back, of a real agent', async (t) => {
+  const agent = await startTestAgent(t);
+  const real = { AGENT_URL: agent.operatorUrl, PATH: '/nonexistent' };
+  const [zone = ''] = (await commandWith('mrzones', real)('-lr')).stdout.split('\n');
+  const state = async () => (await commandWith('mrzones', real)('-z', zone)).stdout;
+  t.same(await commandWith('mrzonedisable', real)(zone), printed(''));
+  t.equal(await state(), 'disabled\n');
+  t.match(await commandWith('mrzone', real)(zone), { status: 0, stdout: /^HTTP\/1\.1 204\n/ });
+  while ((await state()) !== 'ready\n') await new Promise((resolve) => setTimeout(resolve, 20));
+  t.match(await commandWith('mrzonedisable', real)('z9'), {
+    status: 1,
+    stderr: /zones\/z9\/disable" failed \(code 404\)/,
+  });
+  t.same(
+    await commandWith('mrzoneremove', real)(zone),
+    printed(
+      ['Checking for', 'Disabling', 'Waiting for', 'Removing']
+        .map((verb) => `${verb} zone "${zone}"${verb === 'Waiting for' ? ' to quiesce' : ''} ... done.\n`)
+        .join(''),
+    ),
+  );
+  t.match((await commandWith('mrzoneremove', real)(zone)).stdout, /\nzone already gone\.\n$/);
+  for (const name of ['mrzone', 'mrzonedisable', 'mrzoneremove', 'mrdeploycompute']) {
+    t.match(await commandWith(name, real)(), { status: 2, stderr: `usage: ${name} zonename\n` });
+  }
+});
+
+/** Commands of SmartOS that write down how they were called, and do what a test wants. */
+function fakeCommands(t: Pick<Test, 'teardown'>, scripts: Readonly<Record<string, string>>) {
+  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'marlin-fake-'));
+  t.teardown(() => fs.rmSync(directory, { recursive: true }));
+  const log = path.join(directory, 'log');
+  for (const [name, script] of Object.entries(scripts)) {
+    const text = `#!/bin/bash\necho "${name} $*" >>${log}\n[ "$1" = update ] && cat >>${log}\n${script}\n`;
+    fs.writeFileSync(path.join(directory, name), text, { mode: 0o755 });
+  }
+  return { PATH: `${directory}:/usr/bin:/bin`, calls: () => fs.readFileSync(log, 'utf8') };
+}
+
+t.test('on SmartOS the platform is told', async (t) => {
+  const agent = await startTestAgent(t);
+  const fake = fakeCommands(t, { vmadm: 'exit 0', zfs: 'exit 0' });
+  const real = { AGENT_URL: agent.operatorUrl, PATH: fake.PATH };
+  const [zone = ''] = (await commandWith('mrzones', real)('-lr')).stdout.split('\n');
+  t.match(await commandWith('mrdeploycompute', real)(zone), {
+    status: 0,
+    stderr: `+ vmadm get ${zone}\n+ zfs snapshot zones/${zone}@marlin_init\n`,
+  });
+  t.equal((await commandWith('mrzoneremove', real)(zone)).status, 0);
+  t.equal(
+    fake.calls(),
+    [
+      `vmadm get ${zone}\nzfs snapshot zones/${zone}@marlin_init\nvmadm update ${zone}`,
+      `{"set_tags":{"manta_compute":""}}vmadm update ${zone}`,
+      '{"set_tags":{"manta_compute":"removed"}}',
+    ].join('\n'),
+  );
+  const failing = fakeCommands(t, { vmadm: 'exit 1' });
+  const refused = { ...real, PATH: failing.PATH };
+  t.match(await commandWith('mrzone', refused)(zone), {
+    status: 1,
+    stderr: 'mrzone: failed to mark zone non-removed\n',
+  });
+  t.match(await commandWith('mrdeploycompute', refused)('z'), {
+    status: 1,
+    stderr: /mrdeploycompute: no such zone: z\n$/,
+  });
+});
