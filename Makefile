@@ -8,7 +8,7 @@ ifneq ($(wildcard $(NODE_PREFIX)/include/node/node.h),)
 export npm_config_nodedir := $(NODE_PREFIX)
 endif
 
-.PHONY: all check check-deploy deb npm-pack test demo bench soak clean prepush vm
+.PHONY: all check check-deploy deb npm-pack test demo bench soak clean prepush vm vm-deb
 .DELETE_ON_ERROR:
 
 all: build/.compiled build/.zone build/bin/marlin
@@ -61,6 +61,10 @@ soak: all
 # The limits of zones on a kernel with control groups of version 2 alone, in an emulated machine.
 vm: all
 	test/vm/run.sh build/test/integration/zones/limits.test.js
+
+# The Debian package installed, upgraded and removed in an emulated Debian with systemd.
+vm-deb: deb
+	test/vm/deb.sh
 
 prepush: check test
 

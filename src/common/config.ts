@@ -35,6 +35,11 @@ export function loadConfig<const S extends JSONSchema>(
 function describe(error: ErrorObject): string {
   const key = error.instancePath.replaceAll('/', '.').slice(1) || 'the file';
   if (error.keyword === 'required') return `${key}: ${error.message}`;
+  if (error.keyword === 'enum') {
+    const { allowedValues } = error.params as { readonly allowedValues: readonly unknown[] };
+    const values = allowedValues.map((value) => JSON.stringify(value)).join(', ');
+    return `${key}: must be one of ${values}, is ${JSON.stringify(error.data)}`;
+  }
   return `${key}: ${error.message}, is ${JSON.stringify(error.data)}`;
 }
 

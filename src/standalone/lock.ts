@@ -20,16 +20,22 @@ export function lockBox(file: string, dataDirectory: string): () => void {
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
       }
-      const holder = readHolder(file);
-      if (holder !== null && startOf(holder.pid) === holder.started) {
+      const pid = lockHolder(file);
+      if (pid !== undefined) {
         const text = '"%s" is in use by process %d (another "marlin up"): stop that one first';
-        throw new VError({ name: 'BoxInUseError', info: { pid: holder.pid } }, text, dataDirectory, holder.pid);
+        throw new VError({ name: 'BoxInUseError', info: { pid } }, text, dataDirectory, pid);
       }
       fs.rmSync(file, { force: true });
     }
   } finally {
     fs.rmSync(mine, { force: true });
   }
+}
+
+/** @returns the pid of the living `marlin up` that holds the lock. */
+export function lockHolder(file: string): number | undefined {
+  const holder = readHolder(file);
+  return holder !== null && startOf(holder.pid) === holder.started ? holder.pid : undefined;
 }
 
 function readHolder(file: string): Holder | null {

@@ -68,6 +68,54 @@ const subcommands: readonly Subcommand[] = [
     run: runEnv,
   },
   {
+    name: 'status',
+    args: '--data DIR',
+    help: 'Show which services run and answer; exit status 3 when one does not.',
+    options: [dataOption, { names: ['json'], type: 'bool', help: 'As JSON.' }],
+    run: runStatus,
+  },
+  {
+    name: 'down',
+    args: '--data DIR',
+    help: 'Stop what "marlin up" started, and wait until it has.',
+    options: [
+      dataOption,
+      { names: ['timeout'], type: 'positiveInteger', helpArg: 'SECONDS', help: 'How long to wait; 60 by default.' },
+    ],
+    run: runDown,
+  },
+  {
+    name: 'backup',
+    args: '--data DIR FILE.tar',
+    help: 'Write everything that is worth keeping to a file, also while Marlin is up.',
+    options: [dataOption],
+    async run(options, args) {
+      const { backUpBox } = await import('./operate/backup.js');
+      await backUpBox(requireData(options), onlyFile(args));
+      return 0;
+    },
+  },
+  {
+    name: 'restore',
+    args: '--data DIR FILE.tar',
+    help: 'Make a directory of such a file, for "marlin up".',
+    options: [dataOption],
+    async run(options, args) {
+      const { restoreBox } = await import('./operate/backup.js');
+      restoreBox(requireData(options), onlyFile(args));
+      return 0;
+    },
+  },
+  {
+    name: 'config',
+    args: 'check FILE | reference',
+    help: 'Check a configuration file, or print all that can be in one.',
+    options: [
+      { names: ['service'], type: 'string', helpArg: 'NAME', help: 'By default what the file is named after.' },
+    ],
+    run: runConfig,
+  },
+  {
     name: 'demo',
     args: '',
     help: 'Start one, run a map-reduce job over real files, show the result, stop.',
@@ -136,6 +184,44 @@ async function runEnv(options: Options): Promise<number> {
   const { exportLines, readReadyBox } = await import('./environment.js');
   process.stdout.write(exportLines(readReadyBox(requireData(options))));
   return 0;
+}
+
+async function runStatus(options: Options): Promise<number> {
+  const { boxStatus, isHealthy, statusLines } = await import('./operate/status.js');
+  const data = requireData(options);
+  const status = await boxStatus(data);
+  const lines = options['json'] === true ? [JSON.stringify(status)] : statusLines(data, status);
+  process.stdout.write(`${lines.join('\n')}\n`);
+  return isHealthy(status) ? 0 : 3;
+}
+
+async function runDown(options: Options): Promise<number> {
+  const { stopBox } = await import('./operate/down.js');
+  const data = requireData(options);
+  const pid = await stopBox(data, Number(options['timeout'] ?? 60) * 1000);
+  process.stdout.write(pid === undefined ? `nothing was up in "${data}"\n` : `stopped (pid ${pid})\n`);
+  return 0;
+}
+
+async function runConfig(options: Options, [verb, ...rest]: readonly string[]): Promise<number> {
+  if (verb === 'reference' && rest.length === 0) {
+    const { configReference } = await import('./operate/config-reference.js');
+    process.stdout.write(configReference());
+    return 0;
+  }
+  if (verb !== 'check') throw new UsageError('"check FILE" or "reference" is required');
+  const { checkConfig } = await import('./operate/config-check.js');
+  const file = onlyFile(rest);
+  const { service, unknownKeys } = checkConfig(file, options['service'] as string | undefined);
+  for (const key of unknownKeys) process.stdout.write(`${file}: "${key}" is not known to ${service}: ignored\n`);
+  process.stdout.write(`${file}: good for ${service}\n`);
+  return 0;
+}
+
+function onlyFile(args: readonly string[]): string {
+  const [file, ...more] = args;
+  if (file === undefined || more.length > 0) throw new UsageError('one file is required');
+  return file;
 }
 
 async function runDemoCommand(options: Options): Promise<number> {

@@ -9,11 +9,11 @@ import { systemClock } from '../common/clock.js';
 import { createLogger, type Logger } from '../common/logging.js';
 import { loadBox } from './box.js';
 import { type Child, startChild } from './children.js';
-import { type Addresses, addressesOf, type BoxOptions, buildDirectory, writeConfigs } from './configs.js';
+import { addressesOf, type BoxOptions, buildDirectory, writeConfigs } from './configs.js';
 import { type AgentSocket, chooseIdentity, holdKey, type Identity } from './identity.js';
 import { type Layout, layoutOf, makeDirectories, type ServiceName, writeWhole } from './layout.js';
 import { lockBox } from './lock.js';
-import { choosePorts } from './ports.js';
+import { choosePorts, type Ports } from './ports.js';
 
 export interface UpOptions {
   readonly data: string;
@@ -32,7 +32,8 @@ export interface UpOptions {
 
 /** Content of the ready file. */
 export interface ReadyBox {
-  readonly moray: { readonly host: string; readonly port: number };
+  readonly moray: { readonly host: string; readonly port: number; readonly monitorPort: number };
+  readonly storage: readonly { readonly url: string }[];
   readonly mahi: { readonly url: string };
   readonly manta: { readonly url: string; readonly user: string; readonly keyId: string; readonly keyFile?: string };
   readonly agent: { readonly url: string };
@@ -84,7 +85,7 @@ async function startLocked(layout: Layout, options: UpOptions, stops: (() => Pro
   }
   const children = new Map<ServiceName, Child>();
   let complete = false;
-  const ready = () => describe(addressesOf(ports), ports.moray, identity, sshAuthSock, children);
+  const ready = () => describe(ports, identity, sshAuthSock, children);
   const publish = () => {
     if (!complete) return;
     const content = `${JSON.stringify(ready(), null, 2)}\n`;
@@ -151,19 +152,20 @@ function socketFor(layout: Layout): AgentSocket {
 }
 
 function describe(
-  urls: Addresses,
-  morayPort: number,
+  ports: Ports,
   identity: Identity,
   sshAuthSock: string | undefined,
   children: ReadonlyMap<ServiceName, Child>,
 ): ReadyBox {
+  const urls = addressesOf(ports);
   const pids: Partial<Record<ServiceName, number>> = {};
   for (const [name, child] of children) {
     const pid = child.pid();
     if (pid !== undefined) pids[name] = pid;
   }
   return {
-    moray: { host: '127.0.0.1', port: morayPort },
+    moray: { host: '127.0.0.1', port: ports.moray, monitorPort: ports.morayMonitor },
+    storage: ports.storage.map((port) => ({ url: `http://127.0.0.1:${port}` })),
     mahi: { url: urls.mahiUrl },
     manta: {
       url: urls.mantaUrl,
