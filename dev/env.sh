@@ -1,4 +1,5 @@
 # Source this file (`. dev/env.sh`): puts the commands of this workspace on PATH, before those of an installation.
 _marlin_root=$(cd "$(dirname "${BASH_SOURCE[0]:-$0}")/.." && pwd)
-export PATH="$_marlin_root/build/bin:$PATH"
+export PROTO="$_marlin_root/build"
+export PATH="$_marlin_root/build/bin:$_marlin_root/dev/tools:$PATH"
 unset _marlin_root

@@ -14,4 +14,11 @@ export const programs: Readonly<Record<string, () => Promise<Program<CliContext>
   mrzonedisable: async () => (await import('./agent/zone-commands.js')).mrzonedisable,
   mrzoneremove: async () => (await import('./agent/zone-commands.js')).mrzoneremove,
   mrdeploycompute: async () => (await import('./agent/zone-commands.js')).mrdeploycompute,
+  mragentconf: async () => (await import('./agent/mragentconf.js')).mragentconf,
+  mragentdestroy: async () => (await import('./agent/mragentconf.js')).mragentdestroy,
+  mrpound: async () => (await import('./mrpound.js')).mrpound,
+  mrereport: async () => (await import('./mrereport/mrereport.js')).mrereport,
+  'mrereport-count.js': async () => (await import('./mrereport/stages.js')).mrereportCount,
+  'mrereport-sum.js': async () => (await import('./mrereport/stages.js')).mrereportSum,
+  'mrereport-report.js': async () => (await import('./mrereport/stages.js')).mrereportReport,
 };

@@ -5,7 +5,9 @@ import { connectMoray } from '../../src/moray/client/client.js';
 import { defaultBuckets } from '../../src/records/buckets.js';
 import type { Manta } from '../../src/standalone/manta-client.js';
 import { requestToken } from '../../src/standalone/token.js';
-import type { OneBox } from './one-box.js';
+import type { DeployedBox } from './deployed-box.js';
+
+type Box = Omit<DeployedBox, 'put'>;
 
 export interface JobPhase {
   readonly type?: 'map' | 'reduce';
@@ -42,18 +44,14 @@ export interface FinishedJob {
   readonly stored: readonly string[];
 }
 
-export async function submit(box: OneBox, phases: readonly JobPhase[], inputs: readonly string[]): Promise<string> {
+export async function submit(box: Box, phases: readonly JobPhase[], inputs: readonly string[]): Promise<string> {
   const id = await box.manta.createJob(phases.map((phase) => ({ type: 'map', ...phase })));
   await addInputs(box, id, inputs);
   return id;
 }
 
 /** Through `mrjob submit`, which speaks to the store: the front door has no chance to refuse the definition. */
-export async function submitBelow(
-  box: OneBox,
-  phases: readonly JobPhase[],
-  inputs: readonly string[],
-): Promise<string> {
+export async function submitBelow(box: Box, phases: readonly JobPhase[], inputs: readonly string[]): Promise<string> {
   const args = phases.flatMap(({ type = 'map', exec, image, memory }) => [
     ...(image === undefined ? [] : ['-i', image]),
     ...(memory === undefined ? [] : ['-d', String(memory)]),
@@ -70,7 +68,7 @@ export async function submitBelow(
 
 /** @param manta whose job it is. */
 export async function addInputs(
-  box: OneBox,
+  box: Box,
   id: string,
   inputs: readonly string[],
   manta: Manta = box.manta,
@@ -88,7 +86,7 @@ export async function addInputs(
 }
 
 /** Waits for state `done`, by looking: the front door has no other way. @throws after `limitMs`. */
-export async function waitDone(box: OneBox, id: string, limitMs: number, manta: Manta = box.manta): Promise<void> {
+export async function waitDone(box: Box, id: string, limitMs: number, manta: Manta = box.manta): Promise<void> {
   const endMs = Date.now() + limitMs;
   while ((await manta.status(id)).state !== 'done') {
     if (Date.now() > endMs)
@@ -97,7 +95,7 @@ export async function waitDone(box: OneBox, id: string, limitMs: number, manta: 
   }
 }
 
-export async function readJob(box: OneBox, id: string, manta: Manta = box.manta): Promise<FinishedJob> {
+export async function readJob(box: Box, id: string, manta: Manta = box.manta): Promise<FinishedJob> {
   const { moray: address } = box.ready();
   const log = createLogger({ name: 'test', level: 'fatal' });
   const moray = await connectMoray({ url: `tcp://${address.host}:${address.port}`, log });
@@ -127,7 +125,7 @@ export async function readJob(box: OneBox, id: string, manta: Manta = box.manta)
 }
 
 export async function runJob(
-  box: OneBox,
+  box: Box,
   phases: readonly JobPhase[],
   inputs: readonly string[],
   limitMs = 60_000,
@@ -137,7 +135,7 @@ export async function runJob(
   return readJob(box, id);
 }
 
-async function walk(box: OneBox, directory: string): Promise<string[]> {
+async function walk(box: Box, directory: string): Promise<string[]> {
   const { stdout } = await box.run('mfind -t o "$DIR"', { env: { DIR: directory } });
   return stdout.split('\n').filter((line) => line !== '');
 }

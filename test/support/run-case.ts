@@ -4,19 +4,20 @@
  */
 import assert from 'node:assert/strict';
 import type { ExpectedError, JobCase } from '../live/job-case.js';
+import type { DeployedBox } from './deployed-box.js';
 import { type FinishedJob, readJob, submit, submitBelow, waitDone } from './jobs.js';
-import type { OneBox } from './one-box.js';
 
-export async function driverOf(box: OneBox): Promise<string> {
+export async function driverOf(box: DeployedBox): Promise<string> {
   const snapshot = (await (await fetch(`${box.ready().agent.url}/kang/snapshot`)).json()) as {
     agent?: Record<string, { driver?: string }>;
   };
   return Object.values(snapshot.agent ?? {})[0]?.driver ?? 'unknown';
 }
 
-const fill = (box: OneBox, text: string, job = '') => text.replaceAll('%user%', box.login).replaceAll('%job%', job);
+const fill = (box: DeployedBox, text: string, job = '') =>
+  text.replaceAll('%user%', box.login).replaceAll('%job%', job);
 
-export async function prepareCases(box: OneBox, cases: readonly JobCase[]): Promise<void> {
+export async function prepareCases(box: DeployedBox, cases: readonly JobCase[]): Promise<void> {
   for (const { objects } of cases)
     for (const [name, content] of Object.entries(objects ?? {})) await box.put(fill(box, name), content);
   const names = new Set(
@@ -26,13 +27,13 @@ export async function prepareCases(box: OneBox, cases: readonly JobCase[]): Prom
 }
 
 /** What a name is made into: a directory, an empty object, or an object whose content tells its name. */
-async function prepareInput(box: OneBox, name: string): Promise<void> {
+async function prepareInput(box: DeployedBox, name: string): Promise<void> {
   if (name.endsWith('dir')) await box.manta.mkdirp(name);
   else if (name.endsWith('0bytes')) await box.put(name, '');
   else await box.put(name, `auto-generated content for key /someuser${name.slice(box.login.length + 1)}`);
 }
 
-export async function runCase(box: OneBox, jobCase: JobCase, limitMs: number): Promise<FinishedJob> {
+export async function runCase(box: DeployedBox, jobCase: JobCase, limitMs: number): Promise<FinishedJob> {
   const phases = jobCase.phases.map((phase) => JSON.parse(fill(box, JSON.stringify(phase))));
   const inputs = [...(jobCase.inputs ?? []), ...(jobCase.extraInputs ?? [])].map((name) => fill(box, name));
   const id = await (jobCase.belowFrontDoor === true ? submitBelow(box, phases, inputs) : submit(box, phases, inputs));
@@ -45,7 +46,7 @@ export async function runCase(box: OneBox, jobCase: JobCase, limitMs: number): P
   return readJob(box, id);
 }
 
-async function dispatched(box: OneBox, id: string, tasks: number): Promise<void> {
+async function dispatched(box: DeployedBox, id: string, tasks: number): Promise<void> {
   for (
     let status = await box.manta.status(id);
     (status.stats.tasks ?? 0) < tasks;
@@ -57,7 +58,7 @@ async function dispatched(box: OneBox, id: string, tasks: number): Promise<void>
 
 /** @param strict nothing was killed meanwhile: everything ran once, and nothing is left that should not be. */
 export function verifyCase(
-  box: OneBox,
+  box: DeployedBox,
   jobCase: JobCase,
   job: FinishedJob,
   { strict }: { readonly strict: boolean },
@@ -73,7 +74,7 @@ export function verifyCase(
 }
 
 function compareTexts(
-  box: OneBox,
+  box: DeployedBox,
   job: FinishedJob,
   actual: readonly string[],
   expected: readonly (string | RegExp)[],
@@ -95,7 +96,7 @@ const fits = (item: string | RegExp, text: string, actual: string) =>
   typeof item === 'string' ? actual === text : new RegExp(text).test(actual);
 
 function verifyErrors(
-  box: OneBox,
+  box: DeployedBox,
   job: FinishedJob,
   expected: readonly ExpectedError[],
   [least, most]: readonly [number, number],

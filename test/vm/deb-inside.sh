@@ -9,7 +9,7 @@ fail() {
 trap 'fail $LINENO "$BASH_COMMAND"' ERR
 say() { echo "marlin-vm: $* ($(cut -d' ' -f1 /proc/uptime) s)"; }
 ip link set lo up 2>/dev/null || true
-mkdir -p -m 700 /root/.ssh
+install -d -m 700 /root/.ssh
 say "systemd $(systemctl --version | head -1 | cut -d' ' -f2), cgroup $(stat -fc %T /sys/fs/cgroup), root $(df --output=fstype / | tail -1)"
 
 before=$(mktemp)
@@ -24,7 +24,8 @@ snapshot() { # files, users, mounts, groups of zones, loop devices: what a remov
 }
 snapshot >"$before"
 
-dpkg -i /root/old.deb
+[ ! -e /root/marlin.default ] || { mkdir -p /etc/default && cp /root/marlin.default /etc/default/marlin; }
+dpkg --force-confold -i /root/old.deb
 say "installed $(dpkg-query -W -f '${Version}' marlin)"
 [ "$(systemctl is-enabled marlin || true)" = disabled ]
 systemctl start marlin
@@ -41,7 +42,7 @@ runc --root /var/lib/marlin/run/runc list 2>/dev/null | head -3 || true
 long=$(echo ~~/stor/poem | mjob create -m 'sleep 20; echo survived')
 until [ -n "$(mrjob where "$long")" ]; do sleep 0.5; done
 pid=$(systemctl show -p MainPID --value marlin)
-dpkg -i /root/new.deb
+dpkg --force-confold -i /root/new.deb
 say "upgraded to $(dpkg-query -W -f '${Version}' marlin) with a job running"
 [ "$(systemctl is-active marlin)" = active ]
 [ "$(systemctl show -p MainPID --value marlin)" != "$pid" ]

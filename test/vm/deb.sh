@@ -18,34 +18,7 @@ packages=systemd,systemd-sysv,dbus,ca-certificates,kmod,procps,runc,openssh-clie
 [ -e "$rootTar" ] || mmdebstrap --variant=minbase --include="$packages",util-linux,mount,iproute2 bookworm "$rootTar"
 mkdir "$work/host"
 tar -xf "$rootTar" -C "$work/host" --exclude='./dev/*'
-current=$(node -p 'require("./package.json").version')
-newer=$current+upgrade1
-cp "build/deb/marlin_${current}_$(dpkg --print-architecture).deb" "$work/host/root/old.deb"
-# The newer one differs in its version and in nothing else.
-dpkg-deb -R "$work/host/root/old.deb" "$work/newer"
-sed -i "s/^Version: .*/Version: $newer/" "$work/newer/DEBIAN/control"
-dpkg-deb --root-owner-group -Zxz -z0 --build "$work/newer" "$work/host/root/new.deb" >/dev/null
-rm -rf "$work/newer"
-cp test/vm/deb-inside.sh "$work/host/root/inside.sh"
-chmod 755 "$work/host/root/inside.sh"
-cat >"$work/host/etc/systemd/system/inside.service" <<'EOF'
-[Unit]
-Description=The test
-After=multi-user.target
-[Service]
-Type=oneshot
-Environment=HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-ExecStart=/root/inside.sh
-StandardOutput=tty
-StandardError=tty
-TTYPath=/dev/ttyS0
-ExecStopPost=/bin/systemctl --no-block poweroff --force
-[Install]
-WantedBy=default.target
-EOF
-mkdir -p "$work/host/etc/systemd/system/default.target.wants"
-ln -sf ../inside.service "$work/host/etc/systemd/system/default.target.wants/inside.service"
-ln -sf /dev/null "$work/host/etc/systemd/system/serial-getty@ttyS0.service"
+test/vm/deb-prepare.sh "$work/host"
 
 mkdir -p "$work"/root/{bin,lib/modules,proc,sys,dev,host,layer,new}
 cp "$(command -v busybox)" "$work/root/bin/busybox"

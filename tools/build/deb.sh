@@ -29,6 +29,11 @@ done < <(node tools/build/dependencies.cjs $(node -p 'Object.keys(require("./pac
 # Sources and objects of the native packages; zones need none of it either.
 rm -rf "$lib"/node_modules/better-sqlite3/{deps,src} "$lib"/node_modules/better-sqlite3/build/Release/{obj,obj.target,.deps,test_extension.node}
 find "$lib" -name '*.o' -delete
+# What no program loads: a third of the files.
+find "$lib/node_modules" "$lib/build/zone/node_modules" -type f \( -iname '*.md' -o -iname '*.markdown' -o -name '*.ts' -o -name '*.map' \) -delete
+find "$lib/node_modules" "$lib/build/zone/node_modules" -type d -path '*node_modules/*' \
+  \( -name test -o -name tests -o -name docs -o -name example -o -name examples -o -name benchmark -o -name benchmarks -o -name .github \) \
+  -exec sh -c '[ -e "$(dirname "$1")/package.json" ] && rm -rf "$1"' sh {} \; -prune || true
 ln -s zone/build/node/bin/node "$lib/build/node"
 
 # Commands: ours, and the published ones, run by the package's Node whatever the user's PATH.

@@ -1,9 +1,11 @@
 /** The operator's commands of an agent: their output for a fixed answer, and what they do to a real agent. */
+import { spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { startTestAgent } from '../../support/agent.js';
 import { commandWith } from '../../support/mrjob.js';
@@ -154,4 +156,115 @@ t.test('on SmartOS the platform is told', async (t) => {
     status: 1,
     stderr: /mrdeploycompute: no such zone: z\n$/,
   });
+});
+
+t.test('mragentconf sets up a storage node, and again; mragentdestroy removes it', async (t) => {
+  const root = fs.mkdtempSync(path.join(os.tmpdir(), 'marlin-root-'));
+  t.teardown(() => fs.rmSync(root, { recursive: true, force: true }));
+  const cron = path.join(root, 'cron');
+  fs.mkdirSync(path.join(root, 'zones/mako/root/root/.ssh'), { recursive: true });
+  for (const name of ['id_rsa', 'id_rsa.pub'])
+    fs.writeFileSync(path.join(root, 'zones/mako/root/root/.ssh', name), name);
+  const listed = [
+    { uuid: 'c1', tags: { manta_role: 'compute' } },
+    { uuid: 'c2', tags: { manta_role: 'marlincompute', manta_compute: 'removed' } },
+    { uuid: 'm1', tags: { manta_role: 'moray' } },
+  ];
+  const fake = fakeCommands(t, {
+    sysinfo: `echo '{"UUID":"server"}'`,
+    svcadm: 'exit 0',
+    svccfg: 'echo "<manifest/>"',
+    vmadm: `if [ "$2" = -j ]; then echo '${JSON.stringify(listed)}'; else echo mako; fi`,
+    crontab: `if [ "$1" = -l ]; then cat ${cron} 2>/dev/null; else cat >${cron}; fi`,
+  });
+  const real = { PATH: fake.PATH, MARLIN_ROOT: root };
+  const configure = () => commandWith('mragentconf', real)('1.cn', 'manta.x', 'moray.x', '10.0.0.1', '10.0.0.2');
+  t.same(
+    await configure(),
+    printed(
+      'updated marlin agent configuration\ncopied private keys from zone mako\nwrote logpush.json\nupdated crontab\n',
+    ),
+  );
+  const etc = path.join(root, 'opt/smartdc/marlin/etc');
+  const read = (name: string): unknown => JSON.parse(fs.readFileSync(path.join(etc, name), 'utf8'));
+  t.match(read('agentconfig.json'), {
+    ...{ instanceUuid: 'server', mantaComputeId: '1.cn', zones: ['c1'], driver: 'smartos' },
+    ...{ moray: { url: 'tcp://moray.x:2020' }, manta: { url: 'http://manta.x:80/' } },
+  });
+  t.match(read('logpush.json'), {
+    nameservers: ['10.0.0.1', '10.0.0.2'],
+    manta: { host: 'manta.x', user: 'poseidon' },
+  });
+  t.equal(fs.readFileSync(path.join(etc, 'id_rsa'), 'utf8'), 'id_rsa');
+  t.same(
+    await configure(),
+    printed(
+      'skipping agent reconfiguration (file already present)\nskipping private key copy (keys already present)\n' +
+        'wrote logpush.json\nskipping crontab update (already done)\n',
+    ),
+  );
+  t.match(await commandWith('mragentconf', real)('1.cn', 'm', 'm'), { status: 2, stderr: /^usage: mragentconf / });
+  fs.appendFileSync(cron, '0 1 * * * other\n');
+  t.match(await commandWith('mragentdestroy', real)(), { status: 2, stderr: 'usage: mragentdestroy [-f]\n' });
+  t.equal((await commandWith('mragentdestroy', real)('-f')).status, 0);
+  t.equal(fs.readFileSync(cron, 'utf8'), '0 1 * * * other\n');
+  t.notOk(fs.existsSync(etc));
+});
+
+t.test('logpush.sh uploads signed requests by the hour they are about, and keeps what failed', async (t) => {
+  const work = t.testdir({ upload: {} });
+  const name = 'marlin-agent_f2a1b0c9-44de_2026-03-02T00:00:00.log';
+  fs.writeFileSync(path.join(work, 'upload', name), 'a line');
+  fs.writeFileSync(path.join(work, 'upload', 'other'), 'not ours');
+  spawnSync('ssh-keygen', ['-q', '-t', 'rsa', '-m', 'PEM', '-N', '', '-f', path.join(work, 'key')]);
+  const requests: string[] = [];
+  let answer = 500;
+  const manta = http.createServer(async (request, response) => {
+    let body = '';
+    for await (const chunk of request) body += String(chunk);
+    requests.push(`${request.method} ${request.url} ${body}`.trim());
+    t.match(
+      request.headers.authorization,
+      /^Signature keyId="\/poseidon\/keys\/([0-9a-f]{2}:?){16}",algorithm="rsa-sha256"/,
+    );
+    response.writeHead(answer);
+    response.end();
+  });
+  await new Promise<void>((resolve) => manta.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => manta.close());
+  const config = path.join(work, 'logpush.json');
+  const { port } = manta.address() as AddressInfo;
+  const key = {
+    user: 'poseidon',
+    host: `127.0.0.1:${port}`,
+    keypath: path.join(work, 'key'),
+    logroot: '/poseidon/stor/logs',
+  };
+  fs.writeFileSync(config, JSON.stringify({ logroot: path.join(work, 'upload'), manta: key }));
+  const script = fileURLToPath(new URL('../../../../tools/deploy/smartos/logpush.sh', import.meta.url));
+  const bin = fileURLToPath(new URL('../../../bin', import.meta.url));
+  const push = (...args: readonly string[]) =>
+    new Promise<{ status: number | null; stdout: string }>((resolve) => {
+      const child = spawn('bash', [script, ...args], {
+        env: { PATH: `${bin}:${process.env['PATH']}`, MARLIN_LOGPUSH_LOCK: path.join(work, 'lock') },
+        stdio: ['ignore', 'pipe', 'ignore'],
+      });
+      let stdout = '';
+      child.stdout.on('data', (chunk) => (stdout += String(chunk)));
+      child.on('close', (status) => resolve({ status, stdout }));
+    });
+  t.match((await push('-n', config)).stdout, /^(dry-run: curl \.\.\. http:\S+\n){6}Processed all files\.\n$/);
+  t.equal((await push(config)).stdout, 'Processed all files.\n');
+  t.ok(fs.existsSync(path.join(work, 'upload', name)), 'what did not arrive is kept');
+  answer = 204;
+  requests.length = 0;
+  await push(config);
+  const at = '/poseidon/stor/logs/marlin-agent';
+  t.same(requests, [
+    ...[at, `${at}/2026`, `${at}/2026/03`, `${at}/2026/03/01`, `${at}/2026/03/01/23`].map((path) => `PUT ${path}`),
+    `PUT ${at}/2026/03/01/23/f2a1b0c9.log a line`,
+  ]);
+  t.same(fs.readdirSync(path.join(work, 'upload')), ['other']);
+  fs.writeFileSync(config, '{"logroot":"/x"}');
+  t.equal((await push(config)).status, 1);
 });

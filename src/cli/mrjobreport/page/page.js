@@ -95,7 +95,8 @@
   let isWaiting = false;
 
   const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  const plotWidth = () => Math.max(1, canvas.clientWidth - labelWidth);
+  let canvasWidth = canvas.clientWidth; // asking the browser for it once per task would cost more than drawing
+  const plotWidth = () => Math.max(1, canvasWidth - labelWidth);
   const xOf = (ms) => labelWidth + ((ms - view.from) / (view.to - view.from)) * plotWidth();
   const msOf = (x) => view.from + ((x - labelWidth) / plotWidth()) * (view.to - view.from);
 
@@ -115,10 +116,11 @@
   function draw() {
     isWaiting = false;
     const ratio = window.devicePixelRatio || 1;
-    canvas.width = Math.round(canvas.clientWidth * ratio);
+    canvasWidth = canvas.clientWidth;
+    canvas.width = Math.round(canvasWidth * ratio);
     canvas.height = Math.round(height * ratio);
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    context.clearRect(0, 0, canvas.clientWidth, height);
+    context.clearRect(0, 0, canvasWidth, height);
     context.font = '12px system-ui, sans-serif';
     context.textBaseline = 'middle';
     drawAxis();
@@ -127,7 +129,7 @@
       const y = axisHeight + index * laneHeight;
       if (index % 2 === 1) {
         context.fillStyle = color('--band');
-        context.fillRect(0, y, canvas.clientWidth, laneHeight);
+        context.fillRect(0, y, canvasWidth, laneHeight);
       }
       if (laneHeight >= 12 || index % Math.ceil(12 / laneHeight) === 0) {
         context.fillStyle = color('--dim');
@@ -154,20 +156,21 @@
   function drawLane(lane, y, fills) {
     const drawn = [-1, -1, -1]; // right edge so far, by outcome: failures are seen however small
     const isThick = laneHeight >= 8;
+    const top = y + (isThick ? 2 : 0);
+    const thickness = laneHeight - (isThick ? 4 : 1);
+    const scale = plotWidth() / (view.to - view.from);
+    const origin = labelWidth - view.from * scale;
     for (let index = firstVisible(lane); index < lane.tasks.length; index++) {
       const task = lane.tasks[index];
-      if (task[at.started] > view.to) break;
-      const left = Math.max(labelWidth, xOf(task[at.started]));
-      const right = Math.min(canvas.clientWidth, Math.max(xOf(task[at.started] + ran(task)), left + 1));
+      const started = task[at.started];
+      if (started > view.to) break;
+      const left = Math.max(labelWidth, origin + started * scale);
+      const right = Math.min(canvasWidth, Math.max(origin + (started + ran(task)) * scale, left + 1));
       const outcome = task[at.outcome];
       if (right <= labelWidth || right <= drawn[outcome]) continue;
       context.fillStyle = fills[outcome];
-      context.fillRect(
-        left,
-        y + (isThick ? 2 : 0),
-        Math.max(1, right - left - (right - left > 3 ? 1 : 0)),
-        laneHeight - (isThick ? 4 : 1),
-      );
+      const gap = right - left > 3 ? 1 : 0;
+      context.fillRect(left, top, Math.max(1, right - left - gap), thickness);
       drawn[outcome] = Math.max(drawn[outcome], Math.ceil(right));
     }
   }
