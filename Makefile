@@ -8,7 +8,7 @@ ifneq ($(wildcard $(NODE_PREFIX)/include/node/node.h),)
 export npm_config_nodedir := $(NODE_PREFIX)
 endif
 
-.PHONY: all check check-deploy deb npm-pack test demo bench soak clean prepush vm vm-deb
+.PHONY: all check check-deb check-deploy deb npm-pack test demo bench soak clean prepush vm vm-deb
 .DELETE_ON_ERROR:
 
 all: build/.compiled build/.zone build/bin/marlin
@@ -62,7 +62,11 @@ soak: all
 vm: all
 	test/vm/run.sh build/test/integration/zones/limits.test.js
 
-# The Debian package installed, upgraded and removed in an emulated Debian with systemd.
+# The Debian package installed, upgraded and removed in a Debian with systemd: a container, a minute; or an emulated
+# machine, a quarter of an hour and more, which also has zones in control groups.
+check-deb: deb
+	test/vm/deb-container.sh
+
 vm-deb: deb
 	test/vm/deb.sh
 

@@ -34,7 +34,7 @@ t.test('the commands of the operators guide that look', async (t) => {
   const job = (await box.run('echo ~~/stor/a | mjob create -w -m "cat; false"')).stdout.trim().split('\n').at(-1) ?? '';
   const task = (await box.run(`mrjob get --json ${job} | json task.0.key`)).stdout.trim();
   const names: Readonly<Record<string, string>> = {
-    '/var/lib/marlin': box.data,
+    '/var/lib/marlin/data': box.data,
     JOB: job,
     TASK: task,
     FILE: `${box.data}/run/page.html`,

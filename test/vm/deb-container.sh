@@ -17,8 +17,10 @@ tar -xf "$rootTar" -C "$work/host" --exclude='./dev/*'
 test/vm/deb-prepare.sh "$work/host"
 mkdir -p "$work/host/etc/default"
 printf 'MARLIN_ACCOUNT=marlin\nMARLIN_OPTIONS=--driver process\n' >"$work/host/root/marlin.default"
-sed -i 's/TTYPath=.*/TTYPath=\/dev\/console/' "$work/host/etc/systemd/system/inside.service"
+log=/root/inside.log # the console belongs to a login
+sed -i "/^TTYPath=/d; s#=tty\$#=append:$log#" "$work/host/etc/systemd/system/inside.service"
 systemd-nspawn --quiet --register=no --keep-unit --directory="$work/host" --boot --private-network \
-  systemd.show_status=0 quiet </dev/null 2>&1 | tee "$work/log"
-grep -q '^marlin-vm: ok' "$work/log" || { echo 'deb in a container: FAILED' >&2; exit 1; }
+  systemd.show_status=0 quiet </dev/null >"$work/console" 2>&1 || true
+cat "$work/host$log"
+grep -q '^marlin-vm: ok' "$work/host$log" || { echo 'deb in a container: FAILED' >&2; exit 1; }
 echo 'deb in a container: ok'

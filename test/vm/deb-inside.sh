@@ -4,7 +4,7 @@ set -euo pipefail
 fail() {
   echo "marlin-vm: FAILED at line $1: $2"
   journalctl -u marlin --no-pager | tail -30
-  tail -n 5 /var/lib/marlin/log/*.log /var/lib/marlin/log/*.out 2>/dev/null || true
+  tail -n 5 /var/lib/marlin/data/log/*.log /var/lib/marlin/data/log/*.out 2>/dev/null || true
 }
 trap 'fail $LINENO "$BASH_COMMAND"' ERR
 say() { echo "marlin-vm: $* ($(cut -d' ' -f1 /proc/uptime) s)"; }
@@ -16,7 +16,7 @@ before=$(mktemp)
 snapshot() { # files, users, mounts, groups of zones, loop devices: what a removed package must not leave
   find /etc /usr /lib /opt /srv /run /var/lib /var/log /tmp -xdev \( -path /var/lib/dpkg -o -path /var/log/journal -o -path /run/log -o -path /run/systemd \
     -o -path /var/lib/systemd -o -path /var/cache -o -path /run/udev -o -path /run/dbus -o -name '*.pyc' \) -prune -o -print 2>/dev/null |
-    grep -vE "^/tmp/|^/etc/(passwd|group|shadow|gshadow|subuid|subgid)-?$|/ld.so.cache|^/var/log/(dpkg.log|wtmp|btmp|lastlog)|^/etc/\.pwd\.lock|mandb|man-db" | sort
+    grep -vE "^/tmp/|^/etc/(passwd|group|shadow|gshadow|subuid|subgid)-?$|/ld.so.cache|^/var/log/(dpkg.log|wtmp|btmp|lastlog)|^/etc/\.pwd\.lock|mandb|man-db|^/run/(adduser|agetty.reload)$" | sort
   getent passwd | cut -d: -f1 | sort
   awk '{ print $5 }' /proc/self/mountinfo | grep -i marlin || true
   find /sys/fs/cgroup -maxdepth 1 -name 'marlin*'
@@ -30,14 +30,14 @@ say "installed $(dpkg-query -W -f '${Version}' marlin)"
 [ "$(systemctl is-enabled marlin || true)" = disabled ]
 systemctl start marlin
 say "started: $(systemctl is-active marlin)"
-marlin status --data /var/lib/marlin
-eval "$(marlin env --data /var/lib/marlin)"
+marlin status --data /var/lib/marlin/data
+eval "$(marlin env --data /var/lib/marlin/data)"
 
 printf 'to be or not to be\n' | mput -q ~~/stor/poem
 [ "$(echo ~~/stor/poem | mjob create -o -m 'wc -w' -r cat | tr -d ' ')" = 6 ]
 say 'a job has run'
 mrjob list -s all
-runc --root /var/lib/marlin/run/runc list 2>/dev/null | head -3 || true
+runc --root /var/lib/marlin/data/run/runc list 2>/dev/null | head -3 || true
 
 long=$(echo ~~/stor/poem | mjob create -m 'sleep 20; echo survived')
 until [ -n "$(mrjob where "$long")" ]; do sleep 0.5; done
@@ -50,18 +50,18 @@ timeout 200 mjob watch "$long"
 [ "$(mjob outputs "$long" | xargs mget -q)" = survived ]
 say "the job is done: $(mrjob get "$long" | grep -E 'Results|Progress' | tr -s ' ' | tr '\n' ';')"
 
-marlin backup --data /var/lib/marlin /root/saved.tar
+marlin backup --data /var/lib/marlin/data /root/saved.tar
 systemctl stop marlin
 [ -z "$(pgrep -f /usr/lib/marlin || true)" ]
-mv /var/lib/marlin /root/lost && mkdir -m 700 /var/lib/marlin
-marlin restore --data /var/lib/marlin /root/saved.tar
+mv /var/lib/marlin/data /root/lost
+marlin restore --data /var/lib/marlin/data /root/saved.tar
 systemctl start marlin
-eval "$(marlin env --data /var/lib/marlin)"
+eval "$(marlin env --data /var/lib/marlin/data)"
 [ "$(mget -q ~~/stor/poem)" = 'to be or not to be' ]
 say 'restored from a backup'
 
 kill -9 "$(systemctl show -p MainPID --value marlin)"
-until systemctl is-active -q marlin && marlin status --data /var/lib/marlin >/dev/null; do sleep 1; done
+until systemctl is-active -q marlin && marlin status --data /var/lib/marlin/data >/dev/null; do sleep 1; done
 say 'back after kill -9'
 
 dpkg --purge marlin
