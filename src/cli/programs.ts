@@ -7,6 +7,7 @@ export const programs: Readonly<Record<string, () => Promise<Program<CliContext>
   mrerrors: async () => (await import('./mrerrors/mrerrors.js')).mrerrors,
   mrerrorsummary: async () => (await import('./mrerrors/mrerrorsummary.js')).mrerrorsummary,
   mrjobreport: async () => (await import('./mrjobreport/mrjobreport.js')).mrjobreport,
+  mrextractjob: async () => (await import('./mrextractjob.js')).mrextractjob,
   mrmeter: async () => (await import('./mrmeter/mrmeter.js')).mrmeter,
   mrzones: async () => (await import('./agent/mrzones.js')).mrzones,
   mrgroups: async () => (await import('./agent/mrgroups.js')).mrgroups,
@@ -21,4 +22,5 @@ export const programs: Readonly<Record<string, () => Promise<Program<CliContext>
   'mrereport-count.js': async () => (await import('./mrereport/stages.js')).mrereportCount,
   'mrereport-sum.js': async () => (await import('./mrereport/stages.js')).mrereportSum,
   'mrereport-report.js': async () => (await import('./mrereport/stages.js')).mrereportReport,
+  mragentsnoop: async () => (await import('./agent/mragentsnoop.js')).mragentsnoop,
 };

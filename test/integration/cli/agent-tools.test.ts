@@ -89,6 +89,44 @@ b7a6958c... 1  z3                                   -
   t.match(await mrgroups('x'), { status: 2, stderr: /^mrgroups: unexpected argument: x\n/ });
 });
 
+t.test('mragentsnoop', async (t) => {
+  const at = (second: string, more: object) =>
+    JSON.stringify({ name: 'MarlinAgent', time: `2026-03-01T10:00:${second}Z`, ...more });
+  const metered = (event: string) => ({
+    computeAudit: true,
+    event,
+    mantaComputeId: '1.cn',
+    jobId: first,
+    taskId: 't1',
+  });
+  const lines = [
+    at('00.000', metered('AgentStart')),
+    'a warning of the runtime',
+    at('00.500', { msg: 'something else' }),
+    at('01.234', { msg: 'created stream', zone: 'z1', job: first, phase: 0 }),
+    at('01.300', metered('TaskStart')),
+    at('02.000', metered('TaskDone')),
+    at('02.100', { msg: 'zone', event: 'released', zone: 'z1' }),
+    at('02.200', { msg: 'zone could not be reset', zone: 'z1' }),
+    at('02.300', { msg: 'zone', event: 'prepared', zone: 'z1' }),
+  ];
+  const snoop = commandWith('mragentsnoop', {}, lines.join('\n'));
+  t.same(
+    await snoop(),
+    printed(`Snooping.
+    0.000  agent-started          1.cn
+    1.234  sched-stream-created   5f1c2d90 z1 (phase  0)
+    1.300  task-dispatched        5f1c2d90 t1
+    2.000  task-done              5f1c2d90 t1
+    2.100  zone-reset-start       z1
+    2.200  zone-reset-done        z1 (ERROR)
+    2.300  zone-reset-done        z1 (ok)
+`),
+  );
+  t.equal((await snoop('-DJSON')).stdout.split('\n')[2], lines[0]);
+  t.match(await snoop('-DXML'), { status: 2, stderr: /^mragentsnoop: unknown detail: XML\n/ });
+});
+
 t.test('zones out of service and back, of a real agent', async (t) => {
   const agent = await startTestAgent(t);
   const real = { AGENT_URL: agent.operatorUrl, PATH: '/nonexistent' };

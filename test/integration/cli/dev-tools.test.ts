@@ -3,7 +3,9 @@ import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import t from 'tap';
+import { commandWith } from '../../support/mrjob.js';
 
 const root = fileURLToPath(new URL('../../../..', import.meta.url));
 
@@ -136,4 +138,36 @@ t.test('catest', async (t) => {
   t.match(world.run('dev/tools/catest', ['/nowhere']), { status: 1, stderr: 'catest: cannot find test /nowhere\n' });
   const bare = world.run('dev/tools/catest', ['-a'], { MANTA_URL: '' });
   t.match(bare, { status: 1, stderr: /^ERROR: required environment variables not set: MANTA_URL/ });
+});
+
+t.test('mrextractjob finds the dumps, runs a job over them, and its phase keeps the lines of one job', async (t) => {
+  const dump = '/poseidon/stor/dumps/marlin_jobs_v2-2026.gz';
+  const world = worldOf(t.testdir({ out: {} }), {
+    mfind: `printf '%s\\n' ${dump} /poseidon/stor/dumps/manta_1`,
+    mjob: `printf '%s' "\${@: -1}" >"$WORLD/phase"; cat >"$WORLD/inputs"`,
+    mls: 'echo "a listing"',
+    mpipe: 'cat >"$WORLD$1"',
+    node: 'cat',
+  });
+  const PATH = `${world.directory}/bin:${process.env['PATH']}`;
+  const env = { PATH, WORLD: world.directory };
+  const run = commandWith('mrextractjob', env);
+  t.same(await run('/poseidon/stor/dumps', '/out', 'job-1'), {
+    status: 0,
+    stdout: 'mls -l "/out":\na listing\n',
+    stderr: '',
+  });
+  const file = (name: string) => fs.readFileSync(path.join(world.directory, name), 'utf8');
+  t.equal(file('inputs'), `${dump}\n`);
+  t.match(world.calls(), /mjob create -w -s \S+mola\.tar\.gz --init cd .* --memory 4096 -m /);
+  const line = (jobId: string) => JSON.stringify({ entry: [JSON.stringify({ jobId })] });
+  const rows = ['{"keys":["_value"]}', line('job-1'), line('job-2'), line('job-10')].join('\n');
+  const phase = spawnSync('bash', ['-c', file('phase')], {
+    env: { ...env, MANTA_INPUT_OBJECT: dump },
+    input: gzipSync(`${rows}\n`),
+  });
+  t.equal(phase.status, 0, String(phase.stderr));
+  t.equal(file('out/jobs.json'), `{"keys":["_value"]}\n${line('job-1')}\n`);
+  t.match(await run('/a', '/b'), { status: 2, stderr: 'usage: mrextractjob dump_path out_path jobid\n' });
+  t.match(await run('/a', '/b', 'x y'), { status: 2, stderr: /^mrextractjob: "x y" is no job id\n/ });
 });
