@@ -299,10 +299,13 @@ function kill(pid: number | undefined): boolean {
 
 interface SnapshotShape {
   readonly agent: Record<string, { readonly nTasks: number }>;
-  readonly zone: Record<string, { readonly state: string; readonly disableErrorMessage?: string }>;
+  readonly zone: Record<
+    string,
+    { readonly state: string; readonly nwaiters: number; readonly disableErrorMessage?: string }
+  >;
 }
 
-/** Waits until the agent has nothing to do and all its zones are as new. Idle ones are taken away from their groups. */
+/** Waits until the agent has nothing to do and all its zones are as new, their lackeys waiting. Idle ones are taken away from their groups. */
 async function quiet(box: OneBox): Promise<void> {
   const { port } = JSON.parse(fs.readFileSync(path.join(box.data, 'etc', 'agent.json'), 'utf8')) as { port: number };
   const url = `http://127.0.0.1:${port}`;
@@ -315,8 +318,8 @@ async function quiet(box: OneBox): Promise<void> {
         await fetch(`${url}/zones?zonename=${name}`, { method: 'POST' });
       }
     }
-    const states = Object.values(zone).map(({ state }) => state);
-    if (states.some((state) => state !== 'ready')) throw new Error(`zones: ${JSON.stringify(zone)}`);
+    const isNew = Object.values(zone).every(({ state, nwaiters }) => state === 'ready' && nwaiters > 0);
+    if (!isNew) throw new Error(`zones: ${JSON.stringify(zone)}`);
   }, 90_000);
 }
 
