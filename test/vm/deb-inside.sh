@@ -3,7 +3,7 @@
 set -euo pipefail
 fail() {
   echo "marlin-vm: FAILED at line $1: $2"
-  journalctl -u marlin --no-pager | tail -30
+  journalctl -u 'marlin*' --no-pager | cut -c1-300 | tail -30
   tail -n 5 /var/lib/marlin/data/log/*.log /var/lib/marlin/data/log/*.out 2>/dev/null || true
 }
 trap 'fail $LINENO "$BASH_COMMAND"' ERR
@@ -63,6 +63,29 @@ say 'restored from a backup'
 kill -9 "$(systemctl show -p MainPID --value marlin)"
 until systemctl is-active -q marlin && marlin status --data /var/lib/marlin/data >/dev/null; do sleep 1; done
 say 'back after kill -9'
+
+# The units for many machines, all of them on this one, with the samples as they are but for addresses.
+cp /var/lib/marlin/data/etc/id_rsa* /root/.ssh/
+cp /var/lib/marlin/data/accounts.json /etc/marlin/
+systemctl stop marlin
+unset SSH_AUTH_SOCK MANTA_KEY
+od -An -tx1 -N32 /dev/urandom | tr -d ' \n' >/etc/marlin/token.key
+services='moray storage frontdoor supervisor agent'
+for service in $services; do
+  sed 's/10\.0\.0\.[0-9]*/127.0.0.1/g' "/usr/share/doc/marlin/examples/$service.json" >"/etc/marlin/$service.json"
+  grep -q 'driver process' /etc/default/marlin && sed -i 's/"driver": "oci"/"driver": "process"/' "/etc/marlin/$service.json"
+  marlin config check "/etc/marlin/$service.json"
+done
+chgrp marlin /etc/marlin/* && chmod 640 /etc/marlin/*
+for service in $services; do systemctl start "marlin-$service"; done
+export MANTA_URL=http://127.0.0.1:8080
+until printf 'one two\n' | mput -q -c 1 ~~/stor/many 2>/dev/null; do sleep 1; done
+[ "$(echo ~~/stor/many | mjob create -o -m 'wc -w' -r cat | tr -d ' ')" = 2 ]
+for service in $services; do
+  [ "$(systemctl is-active "marlin-$service")" = active ]
+  say "marlin-$service: $(systemd-analyze security "marlin-$service" 2>/dev/null | tail -1 | sed 's/^[^O]*//')"
+done
+say 'a job has run under the units for many machines'
 
 dpkg --purge marlin
 say purged
