@@ -5,7 +5,9 @@
 set -euo pipefail
 root=$1
 cd "$(dirname "$0")/../.."
-newest=$(mktemp -d)/newer
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+newest=$work/newer
 current=$(node -p 'require("./package.json").version')
 newer=$current+upgrade1
 cp "build/deb/marlin_${current}_$(dpkg --print-architecture).deb" "$root/root/old.deb"
@@ -13,7 +15,6 @@ cp "build/deb/marlin_${current}_$(dpkg --print-architecture).deb" "$root/root/ol
 dpkg-deb -R "$root/root/old.deb" "$newest"
 sed -i "s/^Version: .*/Version: $newer/" "$newest/DEBIAN/control"
 dpkg-deb --root-owner-group -Zxz -z0 --build "$newest" "$root/root/new.deb" >/dev/null
-rm -rf "$newest"
 cp test/vm/deb-inside.sh "$root/root/inside.sh"
 chmod 755 "$root/root/inside.sh"
 cat >"$root/etc/systemd/system/inside.service" <<'EOF'
