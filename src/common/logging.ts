@@ -46,7 +46,7 @@ class TurnedOverFile extends Writable {
       done();
     } catch (error) {
       // A full disk must not end the service that logs: the line is lost, and said to be on standard error.
-      process.stderr.write(`cannot write to ${this.file}: ${(error as Error).message}\n`);
+      complain(`cannot write to ${this.file}: ${(error as Error).message}`);
       done();
     }
   }
@@ -58,6 +58,15 @@ class TurnedOverFile extends Writable {
     renameIfThere(this.file, `${this.file}.0`);
     this.descriptor = fs.openSync(this.file, 'a', 0o600);
     this.sizeBytes = 0;
+  }
+}
+
+/** `process.stderr` would throw where nobody can catch it, when it is a file on the same full disk. */
+function complain(message: string): void {
+  try {
+    fs.writeSync(2, `${message}\n`);
+  } catch {
+    // There is nowhere left to say it.
   }
 }
 

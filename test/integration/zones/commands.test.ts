@@ -31,7 +31,7 @@ tap.test('what a command leaves with the socket keeps it open, and ends when we 
   await runCommand('true', []); // a round trip later
   t.equal(gone, false);
   held.release();
-  await held.gone;
+  t.equal(await held.gone, 'gone');
 });
 
 tap.test('when what a command left ends on its own, that is known', async (t) => {
@@ -52,7 +52,7 @@ tap.test('a killed helper ends what it holds and fails what it runs; the next co
   const failed = t.rejects(running, { message: /was killed$/ });
   process.kill(helper, 'SIGKILL');
   await failed;
-  await held.gone;
+  t.equal(await held.gone, 'helper lost');
   const next = Number(await runCommand('bash', ['-c', 'echo $PPID']));
   t.not(next, helper);
 });

@@ -12,8 +12,11 @@ import type { HelperAnswer, HelperRequest } from './command-helper.js';
 export interface HeldCommand {
   /** Exit code, or why there is none. */
   readonly status: number | string;
-  /** Resolves when everything has gone that the command started and left with its descriptor 3, or when we let go. */
-  readonly gone: Promise<void>;
+  /**
+   * Resolves when everything has gone that the command started and left with its descriptor 3, or when we let go. With
+   * the helper killed, all that it held loses its socket, whether it minds or not.
+   */
+  readonly gone: Promise<'gone' | 'helper lost'>;
   /** Closes our end of descriptor 3. */
   release(): void;
 }
@@ -45,13 +48,13 @@ type Ended = Pick<Extract<HelperAnswer, { kind: 'ended' }>, 'status' | 'stdout' 
 
 interface Order {
   readonly ended: Promise<Ended>;
-  readonly gone: Promise<void>;
+  readonly gone: HeldCommand['gone'];
   release(): void;
 }
 
 interface Open {
   readonly onEnded: (ended: Ended) => void;
-  readonly onGone: () => void;
+  readonly onGone: (how: 'gone' | 'helper lost') => void;
 }
 
 /** What it still owes us; while that is anything, we are not done either. */
@@ -73,7 +76,7 @@ function order(what: { kind: 'run' | 'hold'; command: string; argv: readonly str
   const ended = new Promise<Ended>((resolve) => {
     onEnded = resolve;
   });
-  const gone = new Promise<void>((resolve) => {
+  const gone: HeldCommand['gone'] = new Promise((resolve) => {
     onGone = resolve;
   });
   helper.running.set(id, { onEnded, onGone });
@@ -95,7 +98,7 @@ function startHelper(): Helper {
       helper.running.get(id)?.onEnded(answer);
       helper.running.delete(id);
     } else {
-      helper.held.get(id)?.onGone();
+      helper.held.get(id)?.onGone('gone');
       helper.held.delete(id);
     }
     keepAlive(helper);
@@ -103,7 +106,7 @@ function startHelper(): Helper {
   const lost = (why: string) => {
     if (current === helper) current = undefined;
     for (const { onEnded } of helper.running.values()) onEnded({ status: why, stdout: '', stderr: '' });
-    for (const { onGone } of helper.held.values()) onGone();
+    for (const { onGone } of helper.held.values()) onGone('helper lost');
     helper.running.clear();
     helper.held.clear();
   };

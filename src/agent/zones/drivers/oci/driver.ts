@@ -208,8 +208,17 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
     };
     await fs.writeFile(path.join(bundle, 'config.json'), JSON.stringify(bundleConfig(options, keeperCommand(zone))));
     const container = await createContainer(runtime(), `${zone}.${name}`, bundle);
+    void container.gone.then((how) => {
+      if (how === 'helper lost') endWithHelper();
+    });
     await weighOnce();
     return container;
+  }
+
+  /** All zones end, and their tasks are no user's errors: as when the agent itself is killed, the next one has them retried. */
+  function endWithHelper(): never {
+    log.fatal('the process that holds the zones was killed: the agent ends too');
+    process.exit(1);
   }
 
   /** The group of all zones is there, with all its controllers, once a zone is. */

@@ -3,7 +3,7 @@ import fs from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import VError from 'verror';
-import { holdCommand, runCommand } from '../commands.js';
+import { type HeldCommand, holdCommand, runCommand } from '../commands.js';
 
 export interface Runtime {
   /** Absolute path of the program. */
@@ -18,8 +18,8 @@ export interface Container {
   readonly id: string;
   /** Of process 1, as the host sees it. */
   readonly pid: number;
-  /** Resolves when process 1 has gone, asked or not. */
-  readonly gone: Promise<void>;
+  /** Resolves when process 1 has gone, asked or not, or must go because the process that held its socket was killed. */
+  readonly gone: HeldCommand['gone'];
   /** Kills process 1 and resolves when nothing of the container runs. */
   kill(): Promise<void>;
 }
