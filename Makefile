@@ -30,9 +30,17 @@ build/.compiled: node_modules/.installed tsconfig.json $(SOURCES) $(PAGE)
 	touch $@
 
 # What a zone sees as /opt/marlin: node, the lackey and the tools for user commands.
-build/.zone: build/.compiled tools/build/zone.sh tools/build/bundle.cjs $(shell find src/zonetools -type f 2>/dev/null)
+build/.zone: build/.compiled tools/build/zone.sh tools/build/bundle.cjs tools/deploy/smf/marlin-lackey.xml $(shell find src/zonetools -type f 2>/dev/null)
 	tools/build/zone.sh build/zone
 	touch $@
+
+# What the driver `smartos` needs beside commands; only illumos has the calls.
+ifeq ($(shell uname -s),SunOS)
+all: build/zone-helper
+HELPER := src/agent/zones/drivers/smartos/native
+build/zone-helper: $(wildcard $(HELPER)/*.[ch]) build/.compiled
+	$${CC:-gcc} -std=gnu11 -O2 -Wall -Wextra -D_XPG4_2 -D__EXTENSIONS__ -o $@ $(HELPER)/*.c -lsocket -lcontract
+endif
 
 build/bin/marlin: tools/build/commands.sh build/.compiled
 	tools/build/commands.sh build/bin

@@ -42,7 +42,7 @@ const tunablesSchema = {
 
 export const configSchema = {
   type: 'object',
-  required: ['instanceUuid', 'mantaComputeId', 'manta', 'moray', 'zones', 'dataDir', 'installRoot'],
+  required: ['instanceUuid', 'mantaComputeId', 'manta', 'moray', 'dataDir', 'installRoot'],
   properties: {
     instanceUuid: { type: 'string', minLength: 1, description: 'the server, in error and metering records' },
     mantaComputeId: { type: 'string', minLength: 1, description: 'this node, in every query and heartbeat' },
@@ -76,7 +76,13 @@ export const configSchema = {
         tmpfs: { type: 'integer', minimum: 0, default: 0, description: 'MB' },
       },
     },
-    zones: { type: 'array', minItems: 1, uniqueItems: true, items: { type: 'string', minLength: 1 } },
+    zones: {
+      type: 'array',
+      default: [],
+      uniqueItems: true,
+      description: 'names; with the driver "smartos" those to use of the zones that are found, by default all',
+      items: { type: 'string', minLength: 1 },
+    },
     storage: {
       type: 'array',
       default: [],
@@ -87,7 +93,7 @@ export const configSchema = {
         properties: { zonename: { type: 'string', minLength: 1 }, root: { type: 'string', minLength: 1 } },
       },
     },
-    driver: { type: 'string', enum: ['auto', 'oci', 'process'], default: 'auto' },
+    driver: { type: 'string', enum: ['auto', 'oci', 'smartos', 'process'], default: 'auto' },
     network: { type: 'string', enum: ['none', 'outbound'], default: 'none', description: 'of zones' },
     networkDeny: {
       type: 'array',

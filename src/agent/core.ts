@@ -59,7 +59,7 @@ export interface Core {
   readonly servers: ReadonlyMap<string, Pick<ZoneServer, 'polls' | 'proxied'>>;
   /** All that zones can be made of, the one that is preferred first. */
   readonly images: readonly ZoneImage[];
-  /** Prepares zones of the configuration that are not known: at the start, or because they were removed. */
+  /** Prepares zones that are there and not known: at the start, or because they were removed or are new. */
   discover(): Promise<void>;
   /** Forgets a disabled zone. @throws VError `ConflictError` unless it is disabled. */
   remove(zone: string): Promise<void>;
@@ -248,6 +248,7 @@ export async function startCore(parts: CoreParts): Promise<Core> {
     const server = await startZoneServer({
       zone,
       directory: driver.socketDirectory(zone),
+      onConnection: driver.onConnection?.bind(driver, zone),
       streams,
       table,
       inputs,
@@ -273,12 +274,15 @@ export async function startCore(parts: CoreParts): Promise<Core> {
     return changed;
   };
 
-  const discover = () =>
+  const addZones = () =>
     inTurn(async () => {
-      const unknown = config.zones.filter((zone) => !pool.zones.has(zone));
+      const all = (await driver.findZones?.()) ?? config.zones;
+      if (all.length === 0) throw new Error('there are no zones: give their names as "zones" in the configuration');
+      const unknown = all.filter((zone) => !pool.zones.has(zone));
       for (const zone of unknown) if (!servers.has(zone)) await startServer(zone);
       pool.add(unknown);
-    }).catch((error: unknown) => log.error({ err: error }, 'failed to discover zones'));
+    });
+  const discover = () => addZones().catch((error: unknown) => log.error({ err: error }, 'failed to discover zones'));
 
   async function remove(zone: string): Promise<void> {
     await pool.remove(zone);
@@ -287,8 +291,7 @@ export async function startCore(parts: CoreParts): Promise<Core> {
     await server?.stop();
   }
 
-  for (const zone of config.zones) await startServer(zone);
-  await discover();
+  await addZones();
 
   return {
     table,

@@ -11,7 +11,9 @@ import path from 'node:path';
 import type { ZoneDriver, ZoneImage, ZoneLimits } from '../../src/agent/zones/driver.js';
 import { createDriver } from '../../src/agent/zones/drivers/choose.js';
 import type { ZoneDriverConfig } from '../../src/agent/zones/drivers/config.js';
+import { createSmartosDriver } from '../../src/agent/zones/drivers/smartos/driver.js';
 import { createLogger } from '../../src/common/logging.js';
+import { type PlayedSmartos, type PlayedZone, playSmartos } from './smartos-machine.js';
 
 /** Connects to the agent, announces itself, runs scripts by bash and answers with one JSON line each. */
 const standInLackey = `
@@ -59,6 +61,8 @@ export interface TestZones {
   /** On the mount of the farm: where "stored objects" go. */
   readonly storage: string;
   readonly dataDir: string;
+  /** How the shell of the zone says a path of `mapObject`: where a zone is only played it has no root of its own. */
+  seen(file: string): string;
   /** Resets the zone and resolves when its lackey has connected. */
   boot(limits?: ZoneLimits, image?: ZoneImage): Promise<ZoneShell>;
   /** The next lackey that connects, without a reset. */
@@ -139,6 +143,61 @@ export async function startTestZones(t: Teardown, kind: 'oci' | 'process', given
     zone,
     storage,
     dataDir: config.dataDir,
+    seen: (file) => file,
+    nextShell: accept,
+    boot: (limits, image) => boot(driver, zone, accept, limits, image),
+  };
+}
+
+export interface SmartosZones extends TestZones {
+  readonly machine: PlayedSmartos;
+}
+
+/** The `smartos` driver on a machine that plays SmartOS, by default with one zone. */
+export async function startPlayedZones(
+  t: Teardown,
+  given?: {
+    readonly zones: readonly PlayedZone[];
+    readonly images: readonly string[];
+    readonly zoneDefaultImage: string;
+  },
+): Promise<SmartosZones> {
+  const root = await fs.realpath(await fs.mkdtemp(path.join(os.tmpdir(), 'mz'))); // short: socket paths are
+  t.teardown(() => fs.rm(root, { recursive: true, force: true }));
+  const installRoot = path.join(root, 'install');
+  const storage = path.join(root, 'storage');
+  const zone = crypto.randomUUID().slice(0, 8);
+  await makeInstallRoot(installRoot);
+  await fs.mkdir(path.join(installRoot, 'smf/manifests'), { recursive: true });
+  await fs.copyFile('tools/deploy/smf/marlin-lackey.xml', path.join(installRoot, 'smf/manifests/marlin-lackey.xml'));
+  await fs.mkdir(storage);
+  const { zones, images, zoneDefaultImage } = given ?? {
+    zones: [{ name: zone, image: 'aaaaaaaa-1111' }],
+    images: ['aaaaaaaa-1111  host  base/16.1.0'],
+    zoneDefaultImage: '16.1.0',
+  };
+  const machine = await playSmartos(root, { zones, images, installRoot });
+  t.teardown(() => machine.stop());
+  const config = {
+    driver: 'smartos',
+    zones: [],
+    dataDir: path.join(root, 'data'),
+    installRoot,
+    zoneUidBase: 0,
+    zoneDefaultImage,
+    zoneDefaults: { max_physical_memory: 128, max_swap: 256, quota: 8, tmpfs: 0 },
+  } as const;
+  const driver = createSmartosDriver(config, quiet, machine);
+  t.teardown(() => driver.stop());
+  await driver.start();
+  const accept = takeLackeys((take) => driver.onConnection?.(zone, take));
+  return {
+    driver,
+    machine,
+    zone,
+    storage,
+    dataDir: config.dataDir,
+    seen: (file) => `$ROOT${file}`,
     nextShell: accept,
     boot: (limits, image) => boot(driver, zone, accept, limits, image),
   };
@@ -170,12 +229,11 @@ async function listenForLackeys(
   socket: string,
   onTeardown: (stop: () => void) => void,
 ): Promise<() => Promise<ZoneShell>> {
-  let waiting: (shell: ZoneShell) => void = () => {};
   const sockets = new Set<net.Socket>();
-  const server = net.createServer(async (connection) => {
+  const server = net.createServer((connection) => {
     sockets.add(connection);
-    waiting(await openShell(connection));
   });
+  const accept = takeLackeys((take) => server.on('connection', take));
   await fs.rm(socket, { force: true });
   const directory = await fs.open(path.dirname(socket)); // node cuts socket paths above 107 bytes
   await new Promise<void>((resolve) => server.listen(`/proc/self/fd/${directory.fd}/sock`, resolve));
@@ -185,6 +243,13 @@ async function listenForLackeys(
     server.close();
     for (const connection of sockets) connection.destroy();
   });
+  return accept;
+}
+
+/** @returns a function that waits for a lackey which connects after its call. */
+function takeLackeys(onConnection: (take: (connection: net.Socket) => void) => unknown): () => Promise<ZoneShell> {
+  let waiting: (shell: ZoneShell) => void = () => {};
+  onConnection(async (connection) => waiting(await openShell(connection)));
   return () =>
     new Promise((resolve) => {
       waiting = resolve;

@@ -31,6 +31,8 @@ for part in lackey taskapi; do
 done
 printf '{ "type": "module" }\n' >"$target/lib/package.json"
 cp src/zonetools/ubin/* "$target/ubin/"
+mkdir -p "$target/smf/manifests"
+cp tools/deploy/smf/marlin-lackey.xml "$target/smf/manifests/"
 
 # The tools that a task calls often are one native program. Static, it runs in any image; where there is no static C
 # library, at least in the machine's own.

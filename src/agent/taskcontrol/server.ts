@@ -15,6 +15,8 @@ import { createLongPolls, createSlots, type LongPolls } from './zone-requests.js
 
 export interface ZoneServerParts extends Omit<ControlParts, 'polls'>, Omit<ProxyParts, 'slots' | 'nowMs' | 'table'> {
   readonly directory: string;
+  /** Who hands over connections, instead of a socket in `directory`. */
+  readonly onConnection: ((take: (connection: Socket) => void) => void) | undefined;
   readonly longPollMs: number;
   /** Requests to the front door at once: uploads, and as many others. */
   readonly maxProxied: number;
@@ -97,7 +99,7 @@ export async function startZoneServer(parts: ZoneServerParts): Promise<ZoneServe
     socket.once('close', () => upgraded.delete(socket));
     void proxyUpgrade(proxyParts, request, socket, head, sanitizeUrl(request.url ?? '/'));
   });
-  const stop = await listenIn(server, parts.directory);
+  const stop = await takeConnections(server, connections, parts);
   const { uploads, others } = proxyParts.slots;
   const endUpgraded = () => {
     for (const socket of upgraded) socket.destroy();
@@ -118,5 +120,23 @@ export async function startZoneServer(parts: ZoneServerParts): Promise<ZoneServe
       endUpgraded();
       await stop();
     },
+  };
+}
+
+/** @returns what takes no more of them and closes every one. */
+async function takeConnections(
+  server: http.Server,
+  connections: ReadonlySet<Socket>,
+  { directory, onConnection }: Pick<ZoneServerParts, 'directory' | 'onConnection'>,
+): Promise<() => Promise<void>> {
+  if (onConnection === undefined) return listenIn(server, directory);
+  let stopped = false;
+  onConnection((connection) => {
+    if (stopped || connections.size >= maxConnections) connection.destroy();
+    else server.emit('connection', connection);
+  });
+  return async () => {
+    stopped = true;
+    for (const connection of connections) connection.destroy();
   };
 }

@@ -4,8 +4,11 @@
  * killed agent leaves behind.
  *
  * A zone lives from `reset` to the next `reset` or `destroy`. In it runs a lackey that speaks HTTP to the socket in
- * `socketDirectory(zone)`, which the agent listens on before the first reset and keeps over all resets.
+ * `socketDirectory(zone)`, which the agent listens on before the first reset and keeps over all resets; or, where a
+ * socket must be made inside the zone, to one that the driver makes in each life (`onConnection`).
  */
+import type { Socket } from 'node:net';
+
 export interface ZoneImage {
   readonly name: string;
   /** Semver: phases choose an image by a range. */
@@ -40,6 +43,13 @@ export interface ZoneDriver {
   start(): Promise<void>;
   /** Directory, made by `start`, in which the agent listens on a socket called `sock` for this zone. */
   socketDirectory(zone: string): string;
+  /**
+   * Where the driver has this, nobody listens in `socketDirectory`: it hands over the connections that lackeys make.
+   * Called before the first reset.
+   */
+  onConnection?(zone: string, take: (connection: Socket) => void): void;
+  /** The zones of this machine, where not the configuration says which there are. After `start`. */
+  findZones?(): Promise<readonly string[]>;
   /** Path of that socket as programs in the zone see it: what `taskInputRemote` tells the lackey. */
   socketInZone(zone: string): string;
   /** Leaves the zone pristine and running with its lackey started. Safe to repeat, also on what an aborted call left. */

@@ -13,6 +13,8 @@ import { createOciDriver } from './oci/driver.js';
 import { findRuntimes } from './oci/runtime.js';
 import { createProcessDriver } from './process.js';
 import { forgetProven, recallProven, rememberProven } from './proven.js';
+import { createSmartosDriver } from './smartos/driver.js';
+import { thisMachine } from './smartos/machine.js';
 
 const howToGetContainers =
   'install runc ("apt-get install runc") or crun; inside another container, zones need one that may create namespaces';
@@ -20,8 +22,10 @@ const howToGetContainers =
 /** @throws VError `NoZoneDriverError` when what was asked for cannot work here: says why, and what to do. */
 export async function createDriver(config: ZoneDriverConfig, log: Logger): Promise<ZoneDriver> {
   if (config.driver === 'process') return createProcessDriver(config, log);
-  if (config.driver === 'smartos')
+  if (config.driver === 'smartos') {
+    if (process.platform === 'sunos') return createSmartosDriver(config, log, thisMachine);
     throw new VError({ name: 'NoZoneDriverError' }, 'the driver "smartos" works on SmartOS only; use "oci" or "auto"');
+  }
   const failures: Error[] = [];
   const programs = await findRuntimes(process.env['PATH'] ?? '');
   const proven = await recallProven(config.dataDir, programs);

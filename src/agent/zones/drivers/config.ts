@@ -22,11 +22,14 @@ export interface ZoneDriverConfig {
   readonly network?: 'none' | 'outbound' | undefined;
   /** IPv4 addresses and ranges that zones must not reach, beside those that they never do. */
   readonly networkDeny?: readonly string[] | undefined;
-  /** Percent of one processor that each zone may use; undefined: no cap. */
-  readonly zoneDefaults?: { readonly cpu_cap?: number | undefined } | undefined;
+  /** `cpu_cap`: percent of one processor that each zone may use; undefined: no cap. */
+  readonly zoneDefaults?: ZoneDefaults | undefined;
   /** A version, or a range whose lowest version is meant: the version of the image `host`. */
   readonly zoneDefaultImage: string;
 }
+
+/** `smartos` sets all of them on its zones. */
+export type ZoneDefaults = { readonly cpu_cap?: number | undefined } & Readonly<Record<string, unknown>>;
 
 /** Tells one deployment's directories, mounts and cgroups from another's on the same machine. */
 export function deploymentId(dataDir: string): string {
