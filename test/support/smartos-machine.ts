@@ -63,6 +63,8 @@ interface ZoneState {
   /** Asked for its state, it answers first that it is not there yet. */
   lagging: boolean;
   lackey: 'absent' | 'online' | 'maintenance';
+  /** Its processes end on their own: until then it cannot be booted. */
+  ending: Promise<void>;
 }
 
 export async function playSmartos(
@@ -85,7 +87,14 @@ export async function playSmartos(
   execFileSync(process.env['CC'] ?? 'cc', ['-std=gnu11', '-Wall', '-Wextra', '-Werror', ...inSources, '-o', real]);
   for (const { name } of zones) {
     makePristine(name);
-    states.set(name, { id: null, mounted: false, keeper: null, lagging: false, lackey: 'absent' });
+    states.set(name, {
+      id: null,
+      mounted: false,
+      keeper: null,
+      lagging: false,
+      lackey: 'absent',
+      ending: Promise.resolve(),
+    });
   }
 
   function makePristine(zone: string): void {
@@ -126,7 +135,7 @@ export async function playSmartos(
       stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
     });
     keeper.once('exit', () => {
-      if (state.keeper === keeper) void endProcesses(zone, state);
+      if (state.keeper === keeper) state.ending = endProcesses(zone, state);
     });
     state.keeper = keeper;
     state.lackey = 'online';
@@ -186,6 +195,7 @@ export async function playSmartos(
         const state = stateOf(zone);
         if (what === 'halt' && state.id === null) throw new Error(`zone '${zone}': must be running before halt`);
         if (what === 'halt') await endProcesses(zone, state);
+        if (what === 'boot') await state.ending;
         if (what === 'boot') boot(state);
         if (what !== 'list') return '';
         const lagged = state.lagging;

@@ -128,6 +128,7 @@ t.test('a step that fails ends the reset and says which; the next one makes good
 
 t.test('commands that fail while a zone is waited for are no answer; a service in maintenance is one', async (t) => {
   const { machine, zone, boot, driver } = await startPlayedZones(t);
+  await boot(limits);
   machine.fail(/ list -p$/, { times: 3 });
   machine.fail(/^svcs .*multi-user/, { times: 3 });
   await boot(limits);
