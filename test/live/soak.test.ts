@@ -10,7 +10,7 @@ t.test(
     const box = await startOneBox(t, { zones: 4 });
     const report = await runSoak(box, {
       users: 2,
-      jobsPerUser: 2,
+      jobsPerUser: 1,
       inputsPerJob: 40,
       jobsAtOnce: 2,
       killEveryMs: 4_000,
