@@ -2,8 +2,8 @@
  * The keeper of a zone: a short bash script that starts the lackey, starts it again when it dies (after killing what it
  * left running), and ends the zone when the agent is gone. In a container it is process 1.
  *
- * The agent holds the other end of the keeper's descriptor 3, a socket, and never writes to it: end of file means that
- * the agent closed it or was killed, in whatever way. A socket, because a FIFO or pipe could be opened for writing
+ * The agent, or the helper that runs its commands, holds the other end of the keeper's descriptor 3, a socket, and never
+ * writes to it: end of file means that it was closed, or that one of them was killed, in whatever way. A socket, because a FIFO or pipe could be opened for writing
  * through /proc/1/fd by root inside the zone, who could so keep the zone alive. The agent in turn sees the end of the
  * socket when the keeper dies. Bash reaps orphans while it waits; in POSIX mode its `read` runs traps at once.
  */

@@ -40,8 +40,11 @@ export async function limitMemory(cgroups: Cgroups, group: string, limitBytes: n
  * @throws Error when there is no such group or controller.
  */
 export async function weighZones(cgroups: Cgroups, group: string, processors: number): Promise<void> {
-  const [file, weight] = cgroups.version === 2 ? [`${group}/cpu.weight`, 100] : [`cpu/${group}/cpu.shares`, 1024];
-  await fs.writeFile(path.join(mountPoint, file), String(weight * processors));
+  const { file, each, most } =
+    cgroups.version === 2
+      ? { file: `${group}/cpu.weight`, each: 100, most: 10_000 }
+      : { file: `cpu/${group}/cpu.shares`, each: 1024, most: 262_144 };
+  await fs.writeFile(path.join(mountPoint, file), String(Math.min(most, each * processors)));
 }
 
 /** Without disk space and network, which are no matter of control groups. Absent controllers give absent figures. */

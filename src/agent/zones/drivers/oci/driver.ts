@@ -215,7 +215,7 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
     return container;
   }
 
-  /** All zones end, and their tasks are no user's errors: as when the agent itself is killed, the next one has them retried. */
+  /** All zones end. Their tasks are no user's errors: as when the agent itself is killed, they are run again. */
   function endWithHelper(): never {
     log.fatal('the process that holds the zones was killed: the agent ends too');
     process.exit(1);
