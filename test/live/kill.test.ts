@@ -36,21 +36,22 @@ t.test(
   { timeout: 300_000 },
   async (t) => {
     const box = await startOneBox(t);
-    const inputs = await store(box, 60);
+    const inputs = await store(box, 100);
     const id = await submit(
       box,
-      [{ exec: 'sleep 0.2; wc -w' }, { type: 'reduce', exec: "awk '{ s += $1 } END { print s }'" }],
+      [{ exec: 'sleep 0.3; wc -w' }, { type: 'reduce', exec: "awk '{ s += $1 } END { print s }'" }],
       inputs,
     );
     const victimOf = (await containersWork()) === false ? helperOf : undefined; // else it says why not
     for (let time = 0; time < 2; time++) {
       await kill(box, 'agent');
+      await taskDone(box, id); // a helper that holds no zone yet dies without its agent
       await kill(box, 'agent', victimOf);
     }
     await waitDone(box, id, 200_000);
     const job = await readJob(box, id);
     t.same(job.errors, []);
-    t.same(job.contents, ['360\n']);
+    t.same(job.contents, ['600\n']);
     t.same(job.stored, job.outputs);
   },
 );
@@ -88,6 +89,13 @@ async function kill(box: OneBox, service: Service, victimOf = (pid: number) => p
   if (pid === undefined) throw new Error(`${service} has no pid`);
   process.kill(victimOf(pid), 'SIGKILL');
   while ((box.ready().pids[service] ?? pid) === pid) await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
+/** Waits until one more task is done than now. */
+async function taskDone(box: OneBox, id: string): Promise<void> {
+  const { tasksDone } = (await box.manta.status(id)).stats;
+  while ((await box.manta.status(id)).stats.tasksDone <= tasksDone)
+    await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
 function helperOf(agent: number): number {

@@ -30,10 +30,10 @@ t.test('a good file, named after its service or not', async (t) => {
 t.test('what is wrong is named by key, value and what was expected', async (t) => {
   // biome-ignore format: table
   const cases: readonly (readonly [change: object, message: RegExp])[] = [
-    [{ driver: 'docker' },                        /driver: must be one of "auto", "oci", "process", is "docker"/],
+    [{ driver: 'docker' },                        /driver: must be one of "auto", "oci", "smartos", "process", is "docker"/],
     [{ port: 'x' },                               /port: must be integer, is "x"/],
     [{ port: 70_000 },                            /port: must be <= 65535, is 70000/],
-    [{ zones: undefined },                        /the file: must have required property 'zones'/],
+    [{ dataDir: undefined },                      /the file: must have required property 'dataDir'/],
     [{ tunables: { zoneDiskSlopPercent: 101 } },  /tunables\.zoneDiskSlopPercent: must be <= 100, is 101/],
     [{ storage: [{ zonename: 'z' }] },            /storage\.0: must have required property 'root'/],
   ];
