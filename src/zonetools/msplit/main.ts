@@ -22,11 +22,11 @@ async function split(options: MsplitOptions): Promise<readonly string[]> {
   const buckets = files.map((file) => openBucket(file, createGzip?.()));
   try {
     for await (const line of readLines(process.stdin)) await buckets[choose(line)]?.add(`${line}\n`);
+    for (const bucket of buckets) await bucket.close();
   } catch (error) {
     for (const file of files) fs.rmSync(file, { force: true });
     throw error;
   }
-  for (const bucket of buckets) await bucket.close();
   return files;
 }
 
@@ -46,7 +46,8 @@ function openBucket(file: string, gzip: Gzip | undefined): Bucket {
   const flush = async () => {
     const text = gathered;
     gathered = '';
-    if (!input.write(text)) await once(input, 'drain');
+    // A file that cannot be written takes no more from gzip, which then waits for ever.
+    if (!input.write(text)) await Promise.race([once(input, 'drain'), closed]);
   };
   return {
     add(line) {
@@ -98,6 +99,7 @@ async function main(): Promise<number> {
   return 0;
 }
 
+process.exitCode = 1; // what ends before its time has not succeeded
 main().then((status) => {
   process.exitCode = status;
 });

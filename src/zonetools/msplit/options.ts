@@ -34,7 +34,8 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Ms
   if (Number.isNaN(reducerCount) || reducerCount < 0) return 'invalid number of reducers';
   if (reducerCount === 0) return 'number of reducers must be specified.';
   if (delimiter.includes('\n')) return 'cannot use newline as a delimiter.';
-  if (!json && fields.some((field) => !(Number.parseInt(field, 10) > 0))) return 'invalid field: NaN';
+  const notColumn = fields.map((field) => Number.parseInt(field, 10)).find((column) => !(column > 0));
+  if (!json && notColumn !== undefined) return `invalid field: ${notColumn}`;
   if (json && fields.length === 0 && expression === undefined) return 'no fields specified';
   if (outputBase === undefined || outputBase === '') return 'MANTA_OUTPUT_BASE not set';
   return {

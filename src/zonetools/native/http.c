@@ -44,6 +44,20 @@ bool find_server(struct server *server) {
   return inet_pton(AF_INET, server->address, &parsed) == 1 && server->port > 0 && server->port < 65536;
 }
 
+struct server zone_endpoint(void) {
+  struct server server;
+  if (!find_server(&server) || strcmp(server.address, "127.0.0.1") != 0)
+    server = (struct server){.host = "localhost", .address = "127.0.0.1", .port = 80};
+  return server;
+}
+
+bool may_be_header(const char *name, const char *value) {
+  static const char signs[] = "!#$%&'*+-.^_`|~";
+  for (const char *letter = name; *letter != '\0'; letter++)
+    if (!isalnum((unsigned char)*letter) && strchr(signs, *letter) == NULL) return false;
+  return *name != '\0' && strpbrk(value, "\r\n") == NULL;
+}
+
 bool set_header(struct headers *headers, const char *name, const char *value) {
   char *lower = format("%s", name);
   for (char *letter = lower; *letter != '\0'; letter++) *letter = (char)tolower((unsigned char)*letter);
@@ -82,11 +96,20 @@ static int connect_to(const struct server *server, struct answer *answer) {
   }
 }
 
+/* What tells the server where the request ends is ours alone to say. */
+static bool is_framing(const char *name) {
+  static const char *const names[] = {"host", "content-length", "connection", "expect", "transfer-encoding"};
+  for (size_t index = 0; index < sizeof names / sizeof *names; index++)
+    if (strcmp(name, names[index]) == 0) return true;
+  return false;
+}
+
 static char *make_head(const struct server *server, const char *path, const struct headers *headers, off_t size,
                        const char *more) {
   char *head = format("PUT %s HTTP/1.1\r\nhost: %s\r\ncontent-length: %lld\r\n%s", path, server->host, (long long)size,
                       more);
   for (int index = 0; index < headers->count; index++) {
+    if (is_framing(headers->lines[index].name)) continue;
     char *longer = format("%s%s: %s\r\n", head, headers->lines[index].name, headers->lines[index].value);
     free(head);
     head = longer;

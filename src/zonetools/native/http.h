@@ -14,6 +14,12 @@ struct server {
 /* From MANTA_URL, else port 80. @returns false for an address that is not http on a numeric IPv4 or localhost. */
 bool find_server(struct server *server);
 
+/* The same, but port 80 of this machine when MANTA_URL names another, or another protocol. */
+struct server zone_endpoint(void);
+
+/* @returns whether the name is a token and the value one line. */
+bool may_be_header(const char *name, const char *value);
+
 /* Header lines; a name that is set again is replaced. */
 struct headers {
   int count;

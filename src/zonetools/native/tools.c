@@ -9,6 +9,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,14 +63,17 @@ static _Noreturn void fail(const char *message) {
 static void add_header(struct headers *headers, const char *argument, const char *complaint) {
   const char *colon = strchr(argument, ':');
   if (colon == NULL) refuse(complaint);
+  const char *name = format("%.*s", (int)(colon - argument), argument);
   const char *value = colon[1] == ' ' ? colon + 2 : colon + 1;
-  if (!set_header(headers, format("%.*s", (int)(colon - argument), argument), value)) fail("too many headers");
+  if (!may_be_header(name, value)) refuse(complaint);
+  if (!set_header(headers, name, value)) fail("too many headers");
 }
 
-static void set_reducer(struct headers *headers, const char *argument) {
+/* @returns the value of the header that names a reducer. */
+static const char *read_reducer(const char *argument) {
   long long reducer;
   if (!parse_int(argument, &reducer)) refuse(format("%s: invalid reducer", tool));
-  set_header(headers, "x-manta-reducer", format("%lld", reducer));
+  return format("%lld", reducer);
 }
 
 static struct server endpoint(void) {
@@ -78,10 +82,21 @@ static struct server endpoint(void) {
   return server;
 }
 
+/*
+ * Whether a read or write that failed is to be done again: now, or when the descriptor is ready. A program that used it
+ * before us, such as node, may have left it non-blocking.
+ */
+static bool is_transient(int file, short events) {
+  if (errno == EINTR) return true;
+  if (errno != EAGAIN) return false;
+  poll(&(struct pollfd){.fd = file, .events = events}, 1, -1);
+  return true;
+}
+
 static bool write_all(int file, const char *bytes, ssize_t count) {
   while (count > 0) {
     ssize_t written = write(file, bytes, (size_t)count);
-    if (written < 0 && errno == EINTR) continue;
+    if (written < 0 && is_transient(file, POLLOUT)) continue;
     if (written < 0) return false;
     bytes += written;
     count -= written;
@@ -96,10 +111,13 @@ static int stage(const char *path, bool pass_on) {
   if (file == -1) fail(format("%s: %s", path, strerror(errno)));
   for (;;) {
     ssize_t count = read(STDIN_FILENO, bytes, sizeof bytes);
-    if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && is_transient(STDIN_FILENO, POLLIN)) continue;
     if (count < 0) fail(format("stdin: %s", strerror(errno)));
     if (count == 0) return file;
-    if (pass_on) pass_on = write_all(STDOUT_FILENO, bytes, count);
+    if (pass_on && !write_all(STDOUT_FILENO, bytes, count)) {
+      if (errno != EPIPE) fail(format("stdout: %s", strerror(errno)));
+      pass_on = false; // its reader has seen enough: what is saved is whole all the same
+    }
     if (!write_all(file, bytes, count)) fail(format("%s: %s", path, strerror(errno)));
   }
 }
@@ -156,6 +174,7 @@ static int open_regular(const char *path) {
 /* Saves stdin, or a file, as an output object of the task. */
 static int mpipe(int argc, char **argv) {
   struct headers headers = {.count = 0};
+  const char *reducer = NULL;
   bool parents = false;
   int file = -1;
   for (int option; (option = getopt(argc, argv, "+:f:H:pr:")) != -1;) {
@@ -170,13 +189,14 @@ static int mpipe(int argc, char **argv) {
         parents = true;
         break;
       case 'r':
-        set_reducer(&headers, optarg);
+        reducer = read_reducer(optarg);
         break;
       default:
         refuse_option(option);
     }
   }
   set_header(&headers, "x-manta-stream", "stdout");
+  if (reducer != NULL) set_header(&headers, "x-manta-reducer", reducer);
   const char *name = argv[optind];
   if (name == NULL) {
     const char *base = getenv("MANTA_OUTPUT_BASE");
@@ -207,14 +227,14 @@ static int mpipe(int argc, char **argv) {
 /* Makes objects that exist outputs of the task, by reference. */
 static int mcat(int argc, char **argv) {
   struct headers headers = {.count = 0};
-  struct server server = endpoint();
+  struct server server = zone_endpoint();
   for (int option; (option = getopt(argc, argv, "+:p:r:")) != -1;) {
     switch (option) {
       case 'p':
         server.port = atoi(optarg);
         break;
       case 'r':
-        set_reducer(&headers, optarg);
+        set_header(&headers, "x-manta-reducer", read_reducer(optarg));
         break;
       default:
         refuse_option(option);

@@ -16,6 +16,9 @@ export interface Emission {
   readonly reducer: number;
 }
 
+/** Pauses before a connection that was refused is tried again: the lackey may just be starting. */
+const connectPausesMs = [500, 1000, 2000];
+
 /** @throws Error with the server's message when the third attempt failed. */
 export async function emitFile({ url, file, name, reducer }: Emission): Promise<void> {
   const sizeBytes = fs.statSync(file).size;
@@ -33,10 +36,26 @@ export async function emitFile({ url, file, name, reducer }: Emission): Promise<
             [reducerHeader]: reducer,
           }),
     };
-    const request = http.request(new URL(encodeObjectName(path), url), { method: 'PUT', headers });
-    return sendFile(request, what === 'object' ? file : undefined);
+    const send = () =>
+      sendFile(
+        http.request(new URL(encodeObjectName(path), url), { method: 'PUT', headers }),
+        what === 'object' ? file : undefined,
+      );
+    return whenConnected(send);
   };
   await saveObject(name, { put, pause });
+}
+
+async function whenConnected<T>(send: () => Promise<T>): Promise<T> {
+  for (const pauseMs of connectPausesMs) {
+    try {
+      return await send();
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ECONNREFUSED') throw error;
+      await pause(pauseMs);
+    }
+  }
+  return send();
 }
 
 function sendFile(request: http.ClientRequest, file: string | undefined): Promise<PutAnswer> {

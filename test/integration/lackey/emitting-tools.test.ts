@@ -55,7 +55,12 @@ t.test('mpipe', async (t) => {
   });
 
   await t.test('sends the last of equal headers, and its own instead of the user’s', async (t) => {
-    await run('mpipe -f $MANTA_INPUT_FILE -H a:1 -H A:2 -H x-manta-stream:stderr /bob/jobs/J/stor/headers.json');
+    const own =
+      '-H x-manta-stream:stderr -r 2 -H x-manta-reducer:1 -H content-length:3 -H Host:x -H transfer-encoding:chunked';
+    t.equal(
+      verdict(await run(`mpipe -f $MANTA_INPUT_FILE -H a:1 -H A:2 ${own} /bob/jobs/J/stor/headers.json`)),
+      'commit',
+    );
     const { headers } = agent.objects.get('/bob/jobs/J/stor/headers.json') ?? {};
     t.match(headers, {
       a: '2',
@@ -63,6 +68,7 @@ t.test('mpipe', async (t) => {
       'content-type': 'application/json',
       'accept-version': '~1.0',
     });
+    t.match(headers, { 'x-manta-reducer': '2', host: 'localhost', 'transfer-encoding': undefined });
     t.match(headers, { accept: 'application/json', 'content-length': '11', 'x-request-id': new RegExp(`^${uuid}$`) });
   });
 
@@ -110,6 +116,8 @@ t.test('mpipe', async (t) => {
     ['mpipe -f /nonexistent', /^mpipe: file \/nonexistent does not exist or is not readable\.\nusage: mpipe \[-f file\] \[-p\] \[-r reducer\] \[-H header:value \.\.\. \] \n {13}\[objectkey\]\n/],
     ['mpipe -rx', /^mpipe: invalid reducer\nusage: /],
     ['mpipe -H nocolon', /^mpipe: headers must be in the format \[header\]: \[value\]\.\nusage: /],
+    ["mpipe -H $'a: b\\r\\nc: d'", /^mpipe: headers must be in the format \[header\]: \[value\]\.\nusage: /],
+    ['mpipe -H ": value"', /^mpipe: headers must be in the format \[header\]: \[value\]\.\nusage: /],
     ['mpipe -h', /^illegal option -- h\nusage: /],
     ['mpipe -f', /^option requires an argument -- f\nusage: /],
     ['env -u MANTA_OUTPUT_BASE mpipe', /^mpipe: manta configuration not found in environment\n$/],
@@ -149,7 +157,7 @@ t.test('mcat emits by reference, all operands, and stops at the first refusal', 
     response.end();
     return true;
   };
-  startLackey(t, agent);
+  const lackey = startLackey(t, agent);
   const report = await agent.run(mapTask(agent, 'echo foo; mcat -r 2 /bob//stor/obj1/ "~~/stor/my obj"'));
   t.equal(verdict(report), 'commit');
   t.equal(report.stdout, undefined);
@@ -167,6 +175,9 @@ t.test('mcat emits by reference, all operands, and stops at the first refusal', 
     headers.map((one) => (one as string[])[0]).sort(),
     Array.from({ length: 1000 }, (_, n) => `/bob/stor/${n + 1}`).sort(),
   );
+  const port = await lackey.port;
+  const abroad = await agent.run(mapTask(agent, `MANTA_URL=https://manta.example.com mcat -p ${port} /bob/stor/y`));
+  t.equal(verdict(abroad), 'commit', 'a reference is made here, wherever other clients are sent');
   const nobody = await agent.run(mapTask(agent, 'mcat -p 1 /bob/stor/x'));
   t.match(text(nobody.stderr), /^mcat: connect ECONNREFUSED 127\.0\.0\.1:1\n$/);
 });
@@ -188,6 +199,15 @@ t.test('mtee passes everything on and saves a copy that is no output', async (t)
     fs.readdirSync('/var/tmp').filter((name) => name.startsWith('mtee.')),
     [],
   );
+  const unready = `node -e 'process.stdin.on("readable", () => {}); process.stdout.write(""); setTimeout(() => process.exit(), 50)'`;
+  const late = await agent.run(
+    mapTask(agent, `(sleep 0.3; seq 100000) | (${unready}; mtee /bob/stor/t | (sleep 0.3; tail -1))`),
+  );
+  t.equal(text(late.stdout), '100000\n', 'descriptors that another program left non-blocking');
+  t.equal(agent.objects.get('/bob/stor/t')?.body.split('\n').length, 100_001);
+  const full = await agent.run(mapTask(agent, 'seq 10 | mtee /bob/stor/t > /dev/full'));
+  t.equal(text(full.stderr), 'mtee: stdout: No space left on device\n');
+  execFileSync('sh', ['-c', 'rm -f /var/tmp/mtee.*']);
   const refused = await agent.run(mapTask(agent, 'echo x | mtee /no/parent'));
   t.equal(text(refused.stderr), '/no does not exist\n');
   execFileSync('sh', ['-c', 'rm -f /var/tmp/mtee.*']);

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import fs from 'node:fs';
+import net from 'node:net';
 import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import t from 'tap';
@@ -79,6 +81,7 @@ const refused: readonly [args: string, input: string, status: number, stderr: Re
   ['-n x', '', 2, /^msplit: invalid number of reducers\n\nusage/],
   ['-n -1', '', 2, /^msplit: invalid number of reducers\n\nusage/],
   ['-n 2 -f x', '', 2, /^msplit: invalid field: NaN\n\nusage/],
+  ['-n 2 -f 1,0', '', 2, /^msplit: invalid field: 0\n\nusage/],
   ['-n 2 -j', '', 2, /^msplit: no fields specified\n\nusage/],
   ["-n 2 -d $'\\n'", '', 2, /^msplit: cannot use newline as a delimiter\.\n\nusage/],
   ['-h', '', 2, /^illegal option -- h\nmsplit: undefined\n\nusage/],
@@ -102,6 +105,58 @@ t.test('what is not understood emits nothing', async (t) => {
   }
   const noBase = await agent.run(mapTask(agent, 'env -u MANTA_OUTPUT_BASE msplit -n 2'));
   t.match(text(noBase.stderr), /^msplit: MANTA_OUTPUT_BASE not set\n\nusage/);
+});
+
+t.test('an expression that throws, and a disk that takes no more, emit nothing and leave nothing', async (t) => {
+  const agent = await startFakeAgent(t);
+  startLackey(t, agent);
+  const thrown = await msplit(
+    agent,
+    `-n 2 -e 'if (line === "b") throw new Error("no " + line); return line'`,
+    'a\nb\n',
+  );
+  t.equal(thrown.verdict, exited(1));
+  t.match(thrown.stderr, 'no b');
+  t.same(thrown.names, []);
+  for (const gzip of ['', '-z']) {
+    const full = `ulimit -f 64; head -c 1M /dev/urandom | base64 | (echo $BASHPID >&2; exec msplit -n 1 ${gzip})`;
+    const report = await agent.run(mapTask(agent, full));
+    t.equal(verdict(report), exited(1), full);
+    t.match(text(report.stderr), 'EFBIG');
+    t.notOk(fs.existsSync(`/var/tmp/msplit.${text(report.stderr)?.split('\n')[0]}.0`));
+  }
+  t.same([...agent.objects.keys()], []);
+});
+
+t.test('a line is what its end says, however long it is and wherever it is cut', async (t) => {
+  const agent = await startFakeAgent(t);
+  startLackey(t, agent);
+  const pieces = ['ä\r', '\n', 'b\r', 'c\r\r\n', 'd'];
+  const write = `node -e '${JSON.stringify(pieces)}.reduce((before, piece) => before.then(() => new Promise((next) => process.stdout.write(piece, () => setTimeout(next, 20)))), Promise.resolve())'`;
+  await agent.run(mapTask(agent, `${write} | msplit -n 1`));
+  const bodies = () => [...agent.objects.values()].map(({ body }) => Buffer.from(body, 'latin1').toString());
+  t.same(bodies(), ['ä\nb\nc\n\nd\n']);
+  const long = 'a'.repeat(5_000_000);
+  agent.objects.clear();
+  await msplit(agent, '-n 1', `${long}\n${long}`);
+  t.ok(bodies()[0] === `${long}\n${long}\n`, 'two lines of 5 MB');
+});
+
+t.test('an endpoint that is not there yet is waited for', async (t) => {
+  const agent = await startFakeAgent(t);
+  startLackey(t, agent);
+  const late = net.createServer().listen(0, '127.0.0.1');
+  await once(late, 'listening');
+  const { port } = late.address() as net.AddressInfo;
+  await new Promise((resolve) => late.close(resolve));
+  const server = `require("http").createServer((q, a) => { q.resume(); a.statusCode = 204; a.end() }).listen(${port}, "127.0.0.1")`;
+  const report = await agent.run(
+    mapTask(
+      agent,
+      `(sleep 0.7; exec node -e '${server}') & export MANTA_URL=http://127.0.0.1:${port}/; echo x | msplit -n 1`,
+    ),
+  );
+  t.equal(verdict(report), 'commit', text(report.stderr) ?? '');
 });
 
 t.test('an upload that fails three times fails the tool', async (t) => {
