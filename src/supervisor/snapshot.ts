@@ -92,6 +92,7 @@ function jobSnapshot(job: Job): object {
     inHand,
     blockedBy: job.blockedBy,
     savedAt: isoTime(job.savedAtMs),
-    unfinished: Object.fromEntries(job.unfinished),
+    unfinished: Object.fromEntries(job.unfinished.map),
+    reducing: Object.fromEntries(job.unfinished.reduce),
   };
 }

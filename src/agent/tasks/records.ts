@@ -62,6 +62,16 @@ export function acceptedTask(stored: Stored<TaskRecord>, me: AgentIdentity, now:
   return put('task', stored.key, value, stored.etag);
 }
 
+/**
+ * The write that accepts a task met a changed record. It may be that write itself which changed it, if its answer was
+ * lost, and the supervisor has told more since: then the task is ours, as stored. Nobody else would look at it again.
+ * @returns the value to write, or null when the task is to be looked at anew.
+ */
+export function mergeAcceptance(stored: Stored<object>, me: AgentIdentity): TaskRecord | null {
+  const value = stored.value as TaskRecord;
+  return value.state === 'accepted' && value.agentGeneration === me.generation ? value : null;
+}
+
 /** Cancelled before it was accepted: done without an error. */
 export function cancelledTask(stored: Stored<TaskRecord>, now: string): Put {
   const value: TaskRecord = {

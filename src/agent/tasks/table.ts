@@ -28,6 +28,7 @@ import {
   cancelledTask,
   doneTask,
   inputDoneSeen,
+  mergeAcceptance,
   mergeTask,
   taskError,
   taskOutput,
@@ -226,9 +227,14 @@ export function createTaskTable(parts: TaskTableParts): TaskTable {
 
   async function writeAccepted(task: Task): Promise<boolean> {
     const operation = acceptedTask(task.stored, me, now());
+    let value = operation.value as TaskRecord;
+    const merge = (_mine: Operation, stored: Stored<object>) => {
+      const merged = mergeAcceptance(stored, me);
+      if (merged !== null) value = merged;
+      return merged;
+    };
     try {
-      const [result] = await bus.batch([operation]);
-      const value = operation.value as TaskRecord;
+      const [result] = await bus.batch([operation], { merge });
       task.stored = { ...task.stored, value, etag: result?.etag ?? task.stored.etag };
     } catch (error) {
       log.info({ err: error, task: task.id }, 'task was changed before it was accepted');

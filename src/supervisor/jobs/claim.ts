@@ -110,7 +110,7 @@ export function rememberReducers(job: Job, placed: readonly PlacedReducer[], loa
     if (state === undefined) continue;
     state.reducers[reducer] = task;
     state.open++;
-    load.adjust(job, task.agent, 1);
+    load.adjust(job, 'reduce', task.agent, 1);
     job.stats.nTasksDispatched++;
   }
 }

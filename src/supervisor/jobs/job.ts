@@ -47,8 +47,8 @@ export interface Job {
   savedStats: string;
   savedAtMs: number;
   readonly phases: PhaseState[];
-  /** Hint: unfinished tasks per agent, for the window. Changed by pipeline/load.ts. */
-  readonly unfinished: Map<string, number>;
+  /** Hints: unfinished tasks per agent, those of reducers apart. Changed by pipeline/load.ts. */
+  readonly unfinished: { readonly map: Map<string, number>; readonly reduce: Map<string, number> };
   /** An agent that refused for lack of room, until it has room again. */
   blockedBy: string | null;
   /** Its records in the pipeline. */
@@ -111,7 +111,7 @@ export function newJob(stored: Stored<JobRecord>, state: JobState, nowMs: number
       told: false,
       reducersRefused: false,
     })),
-    unfinished: new Map(),
+    unfinished: { map: new Map(), reduce: new Map() },
     blockedBy: null,
     inPipeline: 0,
     overflows: false,

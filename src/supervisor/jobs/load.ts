@@ -93,15 +93,15 @@ async function recountHints(job: Job, context: DomainContext): Promise<void> {
   if (open >= context.tunables.maxTasksPerAgent) await recountWindow(job, context); // else none can be full
 }
 
-/** Unfinished tasks at each agent; what waited for room is looked at again. */
+/** Unfinished map tasks at each agent; what waited for room is looked at again. */
 export async function recountWindow(job: Job, context: DomainContext): Promise<void> {
   const { jobId } = job;
   const counts = new Map<string, number>();
   for (const { instance } of context.agents.living()) {
-    const here = and(eq('jobId', jobId), eq('mantaComputeId', instance), absent('timeCommitted'));
+    const here = and(eq('jobId', jobId), eq('mantaComputeId', instance), absent('timeCommitted'), absent('rIdx'));
     counts.set(instance, await context.bus.count('task', here));
   }
-  context.load.replace(job, counts);
+  context.load.replaceMaps(job, counts);
   job.blockedBy = null;
   context.wake('jobInputs', 'taskOutputs', 'retryTasks');
 }

@@ -29,11 +29,15 @@ export function mergeJob(mine: JobRecord, stored: JobRecord): JobRecord | null {
     state: mine.state,
     ...(mine.stats === undefined ? {} : { stats: mine.stats }),
     ...(mine.timeDone === undefined ? {} : { timeDone: mine.timeDone }),
-    ...(mine.timeInputDoneRead === undefined ? {} : { timeInputDoneRead: mine.timeInputDoneRead }),
-    ...(stored.timeInputDone === undefined && mine.timeInputDone !== undefined
-      ? { timeInputDone: mine.timeInputDone }
-      : {}),
+    ...first('timeInputDone', mine, stored),
+    ...first('timeInputDoneRead', mine, stored),
   };
+}
+
+/** Marks that somebody may have set before us: what is stored stays. */
+function first<Mark extends 'timeInputDone' | 'timeInputDoneRead'>(mark: Mark, mine: JobRecord, stored: JobRecord) {
+  const time = stored[mark] ?? mine[mark];
+  return time === undefined ? {} : { [mark]: time };
 }
 
 /** The record as it is after a write. */

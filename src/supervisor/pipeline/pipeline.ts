@@ -80,8 +80,8 @@ export function createPipeline(
   const foresee = (dispatch: Exclude<Dispatch, { to: 'wait' }>, job: Job): (() => void) => {
     if (dispatch.to === 'taskinput') adjustCount(job.writesTo, dispatch.taskId, 1);
     if (dispatch.to !== 'task') return () => {};
-    context.load.adjust(job, dispatch.agent, 1);
-    return () => context.load.adjust(job, dispatch.agent, -1);
+    context.load.adjust(job, 'map', dispatch.agent, 1);
+    return () => context.load.adjust(job, 'map', dispatch.agent, -1);
   };
 
   return {

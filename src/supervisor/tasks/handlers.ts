@@ -43,7 +43,7 @@ export async function commitDone(task: Stored<TaskRecord>, job: Job, context: Do
   if (commit.outcome === 'ok') context.counters.tasksCommittedOk++;
   else context.counters.tasksCommittedFail++;
   if (commit.outcome === 'retried') context.counters.tasksRetried++;
-  context.load.adjust(job, value.mantaComputeId, -1);
+  context.load.adjust(job, value.rIdx === undefined ? 'map' : 'reduce', value.mantaComputeId, -1);
   unblock(job, context);
   if (commit.outputsUpdate !== null) countOutputs(job, value.phaseNum, results[commit.outputsUpdate]?.count ?? 0);
   if (commit.outputsUpdate !== null && value.phaseNum < lastPhase(job)) context.wake('taskOutputs');
@@ -98,7 +98,7 @@ export async function retryTask(
   if (value.rIdx !== undefined)
     phase.reducers[value.rIdx] = { taskId: retry.taskId, agent, generation, finished: false };
   if (value.timeInputDone === undefined) phase.told = false;
-  context.load.adjust(job, agent, 1);
+  context.load.adjust(job, 'reduce', agent, 1);
   adjustOpen(job, value.phaseNum, 1); // the failed one is through when its inputs are moved, the new one is open
   job.stats.nTasksDispatched++;
   context.wake('markRetry');

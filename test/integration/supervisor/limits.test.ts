@@ -21,6 +21,15 @@ async function lettersOf(world: World, job: Awaited<ReturnType<World['done']>>):
 const intermediate = (world: World, jobId: string) =>
   [...world.contents.keys()].filter((name) => name.includes(`/jobs/${jobId}/`) && !/\.[1-9]\.[^.]*$/.test(name));
 
+t.test('reducers do not keep the tasks that feed them out of the window', async (t) => {
+  const world = await startWorld(t);
+  await world.startAgent('cn1', () => work);
+  const names = await putLetters(world);
+  await world.startSupervisor('sup-1', { maxTasksPerAgent: 3 });
+  const job = await world.done(await world.submit([map, reduce(8)], names));
+  t.equal(await lettersOf(world, job), letters.join('').toUpperCase());
+});
+
 t.test('no more than a window of tasks is unfinished', async (t) => {
   const world = await startWorld(t);
   await world.startAgent('cn1', () => work);

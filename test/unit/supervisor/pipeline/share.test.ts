@@ -62,11 +62,11 @@ t.test('whatever happens, a job that has no place gets one as long as any is fre
 t.test('the load of an agent is the sum over jobs, and never below zero', async (t) => {
   const load = new AgentLoad();
   const [one, two] = [job('one'), job('two')];
-  load.adjust(one, 'cn1', 2);
-  load.adjust(two, 'cn1', 1);
-  load.adjust(two, 'cn1', -5);
+  load.adjust(one, 'map', 'cn1', 2);
+  load.adjust(two, 'map', 'cn1', 1);
+  load.adjust(two, 'map', 'cn1', -5);
   t.equal(load.of('cn1'), 2);
-  load.replace(one, new Map([['cn2', 7]]));
+  load.replaceMaps(one, new Map([['cn2', 7]]));
   t.same([load.of('cn1'), load.of('cn2')], [0, 7]);
   load.leave(one);
   t.equal(load.of('cn2'), 0);
