@@ -10,8 +10,8 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 status=0
 
-run() { # TAP-ARGUMENT...
-  tap run --reporter=tap "$@" 2>&1 | tee -a "$log"
+run() { # ARGUMENT-OF-RUN-TESTS...
+  node build/tools/build/run-tests.js "$@" 2>&1 | tee -a "$log"
   local ended=${PIPESTATUS[0]}
   [ "$ended" = 0 ] || status=$ended
 }
@@ -20,6 +20,6 @@ if [ $# -gt 0 ]; then
   run "$@"
 else
   run $(find build/test/unit build/test/integration -name '*.test.js' | sort)
-  run --jobs=1 --timeout=900 $(find build/test/live -name '*.test.js' | sort)
+  run --jobs 1 --limit 900 $(find build/test/live -name '*.test.js' | sort)
 fi
 node tools/build/count-tests.cjs "$log" "$status"
