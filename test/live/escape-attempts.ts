@@ -16,6 +16,8 @@ export interface Attempt {
   readonly error?: { readonly code: string; readonly message: string | RegExp };
   /** Instead of the output: how many there must be. */
   readonly outputCount?: number;
+  /** Takes long: begun first, so that the short ones run beside it. */
+  readonly isLong?: boolean;
 }
 
 /** Prints each command that succeeded, and each that a signal ended. */
@@ -435,6 +437,17 @@ export const attempts: readonly Attempt[] = [
   },
   // --- more than its share
   {
+    name: '10,000 outputs',
+    script: node(`
+      const http = require("node:http"); const agent = new http.Agent({ keepAlive: true, maxSockets: 16 }); let next = 0;
+      const put = () => { if (next >= 10000) return; const path = process.env.MANTA_OUTPUT_BASE + next++;
+        const r = http.request({ port: 80, agent, method: "PUT", path, headers: { "x-manta-reference": "true", "content-length": 0 } }, (a) => { a.resume().on("end", () => { if (a.statusCode >= 300) process.exit(9); put(); }); });
+        r.on("error", () => process.exit(8)).end(); };
+      for (let i = 0; i < 16; i++) put();`),
+    outputCount: 10_001, // with its stdout
+    isLong: true,
+  },
+  {
     name: 'a memory bomb',
     script: `perl -e '$x = "a" x (600 * 1024 * 1024); print length $x'`,
     phase: { memory: 128 },
@@ -447,16 +460,19 @@ export const attempts: readonly Attempt[] = [
   },
   {
     name: 'a disk bomb',
-    script: 'head -c 3G /dev/zero > /var/tmp/big; s=$?; rm /var/tmp/big; exit $s',
+    // Most of it is taken without being written: gigabytes of zeros would keep the machine's disk busy for long.
+    script: `fallocate -l 3G /var/tmp/big && exit 9; rm -f /var/tmp/big; fallocate -l 1800M /var/tmp/most || exit 8
+      head -c 1G /dev/zero > /var/tmp/big; s=$?; rm /var/tmp/big /var/tmp/most; exit $s`,
     phase: { disk: 2 },
     error: { code: 'UserTaskError', message: 'user command exited with code 1' },
+    isLong: true,
   },
   {
     name: 'an inode bomb',
-    script:
-      'mkdir /d; cd /d; seq 1 60000 | xargs -n 5000 touch 2>/dev/null; [ $(ls | wc -l) -lt 40000 ] && echo capped; cd /; rm -rf /d',
+    script: `mkdir /d; cd /d; perl -e 'my $n = 0; while ($n < 60000) { open(my $f, ">", $n) or last; $n++ } print $n < 40000 ? "capped\n" : "$n\n"'; cd /; rm -rf /d`,
     phase: { disk: 2 },
     output: 'capped\n',
+    isLong: true,
   },
   { name: 'a file of sixteen terabytes less one block', script: 'truncate -s 17592186040320 /tmp/sparse; true' },
   {
@@ -469,21 +485,12 @@ export const attempts: readonly Attempt[] = [
     script: `perl -e '$ENV{"v$_"} = "x" x 100000 for 1 .. 1000; exec("true") or print "refused\\n"'`,
     output: 'refused\n',
   },
-  { name: 'a long stdout', script: 'head -c 200M /dev/zero | tr "\\0" a', output: /^a{1000}/ },
+  { name: 'a long stdout', script: 'head -c 100M /dev/zero | tr "\\0" a', output: /^a{1000}/, isLong: true },
   {
     name: 'a long stderr',
     script: 'head -c 50M /dev/zero >&2; exit 3',
     error: { code: 'UserTaskError', message: 'user command exited with code 3' },
-  },
-  {
-    name: '10,000 outputs',
-    script: node(`
-      const http = require("node:http"); const agent = new http.Agent({ keepAlive: true, maxSockets: 16 }); let next = 0;
-      const put = () => { if (next >= 10000) return; const path = process.env.MANTA_OUTPUT_BASE + next++;
-        const r = http.request({ port: 80, agent, method: "PUT", path, headers: { "x-manta-reference": "true", "content-length": 0 } }, (a) => { a.resume().on("end", () => { if (a.statusCode >= 300) process.exit(9); put(); }); });
-        r.on("error", () => process.exit(8)).end(); };
-      for (let i = 0; i < 16; i++) put();`),
-    outputCount: 10_001, // with its stdout
+    isLong: true,
   },
   {
     name: 'all inotify instances',
