@@ -1,7 +1,7 @@
-/** What README and the operators' guide tell people to type, typed. */
+/** What README and the guides tell people to type, typed. */
 import fs from 'node:fs';
-import t from 'tap';
-import { startOneBox } from '../support/one-box.js';
+import t, { type Test } from 'tap';
+import { type OneBox, startOneBox } from '../support/one-box.js';
 
 const text = (file: string) => fs.readFileSync(new URL(`../../../${file}`, import.meta.url), 'utf8');
 
@@ -14,19 +14,37 @@ function commandsOf(file: string, section: string): readonly string[] {
     .filter((line) => !/^(make|\. dev\/env\.sh|marlin up|eval )/.test(line));
 }
 
-t.test('the tour of README', async (t) => {
+t.test('the tour of README, and the guide for users', async (t) => {
   const box = await startOneBox(t);
-  const commands = commandsOf('README.md', 'Three minutes');
+  const tour = await typeAll(t, box, commandsOf('README.md', 'Three minutes'));
+  t.match(tour, /\nlicense\n/);
+  t.match(tour, /cannot access '\/nothing\/here'/, 'the standard error of the failed command');
+  t.match(tour, /Phase 0 map/);
+
+  const sections = ['A tour', 'When a command fails', 'Jobs you have'];
+  const guide = await typeAll(
+    t,
+    box,
+    sections.flatMap((section) => commandsOf('docs/guide.md', section)),
+  );
+  t.match(guide, /^\d+ ajv\.tgz\n(\d+ \w+\.tgz\n){4}\+ step/m, 'lines of code');
+  t.match(guide, /^( +\d+ [a-zA-Z]+\n){5}\+ step/m, 'words');
+  t.match(guide, /^( ?\d+\.\d % \w+\.tgz\n){5}\+ step/m, 'comments');
+  t.match(guide, /\najv\/\n/, 'the listing that everybody can read');
+  t.match(guide, /\nUserTaskError\nuser command exited with code 2\n/);
+  t.match(guide, /no\/such\/file: Not found in archive/);
+});
+
+/** @returns what they print, each after a line "+ step". */
+async function typeAll(t: Test, box: OneBox, commands: readonly string[]): Promise<string> {
   t.ok(commands.length >= 8, `${commands.length} commands`);
-  // One shell, as in the README: later commands use variables of earlier ones.
+  // One shell, as for a reader: later commands use variables of earlier ones.
   const script = commands.map((command) => `echo "+ step"; ${command} || { echo "failed: $?"; exit 1; }`).join('\n');
   const { status, stdout, stderr } = await box.run(script);
   t.equal(status, 0, `${stdout}\n${stderr}`);
   t.equal(stdout.split('+ step\n').length - 1, commands.length);
-  t.match(stdout, /\nlicense\n/);
-  t.match(stdout, /cannot access '\/nothing\/here'/, 'the standard error of the failed command');
-  t.match(stdout, /Phase 0 map/);
-});
+  return stdout;
+}
 
 t.test('the commands of the operators guide that look', async (t) => {
   const box = await startOneBox(t, { driver: 'process', zones: 2 });

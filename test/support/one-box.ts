@@ -170,7 +170,7 @@ function leftovers(data: string): string[] {
   return found;
 }
 
-function killIfThere(pid: number): void {
+export function killIfThere(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
   } catch (error) {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs every test file, or those given, and ends with the line "N passed, N failed". A test file is a process of its own.
-# Live tests load the whole machine: they run one after another, and may take longer.
+# Live tests take longer.
 #
 # usage: tools/build/test.sh [FILE.test.js...]
 set -uo pipefail
@@ -20,6 +20,6 @@ if [ $# -gt 0 ]; then
   run "$@"
 else
   run $(find build/test/unit build/test/integration -name '*.test.js' | sort)
-  run --jobs 1 --limit 900 $(find build/test/live -name '*.test.js' | sort)
+  run --limit 900 $(find build/test/live -name '*.test.js' | sort)
 fi
 node tools/build/count-tests.cjs "$log" "$status"
