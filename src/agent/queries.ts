@@ -65,8 +65,3 @@ export const inputQueries: readonly PollingQuery<'taskinput', TaskInputRecord>[]
 
 /** While push is proven to work; the bus polls faster otherwise. */
 export const queryEveryMs = 10_000;
-
-/** Tasks that nobody accepted before this agent started: they are given its generation. */
-export function leftOver(me: AgentIdentity): string {
-  return and(eq('mantaComputeId', me.computeId), eq('state', 'dispatched'), not(eq('agentGeneration', me.generation)));
-}

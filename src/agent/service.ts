@@ -5,7 +5,7 @@ import path from 'node:path';
 import { createBus } from '../bus/bus.js';
 import { agentChannel, domainsChannel } from '../bus/channels.js';
 import { ensureBuckets } from '../bus/ensure-buckets.js';
-import type { Bus, Subscription } from '../bus/types.js';
+import type { Subscription } from '../bus/types.js';
 import { type Clock, systemClock } from '../common/clock.js';
 import { loadConfig } from '../common/config.js';
 import { isoTime } from '../common/iso-time.js';
@@ -21,7 +21,8 @@ import { createInstruments } from './instruments.js';
 import { registerMetrics } from './operator/metrics.js';
 import { operatorRoutes } from './operator/routes.js';
 import { snapshot, snapshotSchema } from './operator/snapshot.js';
-import { inputQueries, leftOver, type QueryContext, queryEveryMs, taskQueries } from './queries.js';
+import { inputQueries, type QueryContext, queryEveryMs, taskQueries } from './queries.js';
+import { adoptTasks } from './tasks/adopt.js';
 import type { AgentIdentity } from './tasks/records.js';
 import { createUpstream } from './upstream.js';
 import type { ZoneDriver } from './zones/driver.js';
@@ -167,16 +168,6 @@ export async function startAgent(config: AgentConfig, log: Logger, driver?: Zone
       await moray.close();
     },
   };
-}
-
-/** Source: DESIGN, section 9, rule 9. */
-async function adoptTasks(bus: Bus, me: AgentIdentity): Promise<void> {
-  const limit = 1_000;
-  for (;;) {
-    const fields = { agentGeneration: me.generation };
-    const [result] = await bus.batch([{ op: 'update', bucket: 'task', filter: leftOver(me), fields, limit }]);
-    if ((result?.count ?? 0) < limit) return;
-  }
 }
 
 /** Memory and disk for tasks that ask for more than the default, in whole MB and GB. */

@@ -178,10 +178,10 @@ export function createTransactions(
 
   async function travel(company: readonly Transaction[]): Promise<void> {
     for (const transaction of company) moveTo(transaction, 'in flight');
-    const { requests, notifications, placeOf, options } = toMorayBatch(company, buckets);
     context.counters.batches++;
     context.counters.operations += company.reduce((count, { operations }) => count + operations.length, 0);
     try {
+      const { requests, notifications, placeOf, options } = toMorayBatch(company, buckets); // may find its fence lost
       const { etags } = await answered(context, 'batch', moray.batch(requests, options));
       push.afterCommit(notifications);
       company.forEach((transaction, index) => {

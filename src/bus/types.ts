@@ -62,6 +62,7 @@ export interface BatchOptions {
 }
 
 export interface BatchFence {
+  /** @throws VError `FenceLostError` when it is known to be lost: nothing is sent then. */
   current(): Stored<object>;
   /** Told the record as it is stored now (null: gone). Returns the record to go on with, or null when it was lost. */
   changed(stored: Stored<object> | null): Stored<object> | null;

@@ -43,6 +43,8 @@ export function createDomainKeeper(options: DomainKeeperOptions): DomainKeeper {
   const { me, bus, random, counters, log } = options;
   const domains = new Map<string, Stored<DomainRecord>>();
   const operated = new Map<string, OperatedDomain>();
+  /** Of the domains that run here, or are starting. */
+  const fences = new Map<string, BatchFence>();
   const changing = new Map<string, Promise<void>>();
   let isActing = false;
   let isStopped = false;
@@ -73,13 +75,14 @@ export function createDomainKeeper(options: DomainKeeperOptions): DomainKeeper {
   const start = async (domainId: string): Promise<void> => {
     if (operated.has(domainId) || isStopped) return;
     log.info({ domain: domainId }, 'domain starts');
-    operated.set(domainId, await options.start(domainId, fenceOf(domainId)));
+    operated.set(domainId, await options.start(domainId, newFence(domainId)));
     if (isStopped) await stop(domainId);
   };
 
   const stop = async (domainId: string): Promise<void> => {
     const domain = operated.get(domainId);
     operated.delete(domainId);
+    fences.delete(domainId);
     await domain?.stop();
   };
 
@@ -89,21 +92,30 @@ export function createDomainKeeper(options: DomainKeeperOptions): DomainKeeper {
     change(domainId, 'stopping a domain', () => stop(domainId));
   };
 
-  const fenceOf = (domainId: string): BatchFence => ({
-    current() {
-      const record = domains.get(domainId);
-      if (record === undefined) throw new VError({ name: 'FenceLostError' }, 'domain "%s" is gone', domainId);
-      return record;
-    },
-    changed(stored) {
-      const record = stored as Stored<DomainRecord> | null;
-      if (record === null) domains.delete(domainId);
-      else domains.set(domainId, record);
-      if (record !== null && record.value.operatedBy === me) return record;
-      if (operated.has(domainId)) robbed(domainId, record?.value.operatedBy);
-      return null;
-    },
-  });
+  /**
+   * Holds for one term of office. Writes may still wait to be sent again when it is over: what they carry then must not
+   * be the record as we know it by now, which is the one of our successor.
+   */
+  const newFence = (domainId: string): BatchFence => {
+    const fence: BatchFence = {
+      current() {
+        const record = domains.get(domainId);
+        if (record === undefined || record.value.operatedBy !== me || fences.get(domainId) !== fence)
+          throw new VError({ name: 'FenceLostError' }, 'domain "%s" is not operated here any more', domainId);
+        return record;
+      },
+      changed(stored) {
+        const record = stored as Stored<DomainRecord> | null;
+        if (record === null) domains.delete(domainId);
+        else domains.set(domainId, record);
+        if (record !== null && record.value.operatedBy === me) return fences.get(domainId) === fence ? record : null;
+        if (operated.has(domainId)) robbed(domainId, record?.value.operatedBy);
+        return null;
+      },
+    };
+    fences.set(domainId, fence);
+    return fence;
+  };
 
   const read = (record: Stored<DomainRecord>): void => {
     if (!isDomainRecord(record.value)) return;

@@ -14,6 +14,7 @@ import type { Tunables } from './config.js';
 import type { Counters } from './counters.js';
 import type { DomainContext } from './domain-context.js';
 import { createSubscriptions } from './domain-subscriptions.js';
+import { markStragglers } from './jobs/cancel.js';
 import { type Job, touch } from './jobs/job.js';
 import { lookIfHinted, lookNow, removeJob } from './jobs/look.js';
 import { JobTable } from './jobs/table.js';
@@ -39,7 +40,7 @@ export interface DomainOptions {
   readonly agents: HealthTable;
   readonly mayReturn: (agent: string) => boolean;
   readonly finder: Finder;
-  readonly remover: Remover;
+  readonly remover: Pick<Remover, 'remove'>;
   readonly counters: Counters;
   readonly clock: Clock;
   readonly random: () => number;
@@ -69,10 +70,12 @@ export async function startDomain(options: DomainOptions): Promise<OperatedDomai
   let stopped = false;
 
   const subscriptions = createSubscriptions({ domain, bus, tunables, setAside, nowMs }, () => jobs);
-  const find = async (jobId: string): Promise<Job | null> => {
+  const find = async (jobId: string): Promise<Job | null | 'marked'> => {
     const record = await bus.get<JobRecord>('job', jobId);
-    if (record === null || record.value.worker !== domain || record.value.state === 'done') return null;
-    return takeUp(record, context);
+    if (record === null || record.value.worker !== domain) return null;
+    if (record.value.state !== 'done') return takeUp(record, context);
+    const isMarked = record.value.timeCancelled !== undefined && (await markStragglers(record, context));
+    return isMarked ? 'marked' : null;
   };
   const jobs = new JobTable(find, (error) =>
     log.warn({ err: error }, 'a job could not be looked up; it is tried again'),

@@ -11,6 +11,7 @@ import { connectMoray } from '../moray/client/client.js';
 import { configSchema, type SupervisorConfig } from './config.js';
 import { startOperatorServer } from './operator.js';
 import { startSupervisor } from './supervisor.js';
+import { createRemover } from './tasks/remove.js';
 
 const graceMs = 10_000;
 const chanceBits = 2 ** 47;
@@ -22,7 +23,7 @@ export interface RunningSupervisor {
 }
 
 export async function startService(config: SupervisorConfig, log: Logger): Promise<RunningSupervisor> {
-  const { moray: servers, auth, buckets, instanceUuid } = config;
+  const { moray: servers, auth, buckets, instanceUuid, manta, tunables } = config;
   const moray = await connectMoray({ url: servers.storage.url, log });
   const index = servers.index.url === servers.storage.url ? moray : await connectMoray({ url: servers.index.url, log });
   const accounts = createMahiClient(auth.url, { maxAgeMs: auth.maxAuthCacheAgeMs, maxEntries: auth.maxAuthCacheSize });
@@ -30,13 +31,21 @@ export async function startService(config: SupervisorConfig, log: Logger): Promi
   const random = () => randomInt(chanceBits) / chanceBits;
   await ensureBuckets({ moray, buckets, log, clock: systemClock });
   const bus = createBus({ moray, buckets, instance: instanceUuid, clock: systemClock, random, log });
-  const supervisor = await startSupervisor(config, { bus, index, accounts, clock: systemClock, random, log });
+  const remover = createRemover({
+    url: manta.url,
+    timeoutMs: manta.connectTimeout,
+    limit: tunables.maxPendingDeletes,
+  });
+  const outside = { bus, index, accounts, remover };
+  const here = { clock: systemClock, defer: (action: () => void) => void setImmediate(action), random, log };
+  const supervisor = await startSupervisor(config, { ...outside, ...here });
   const operator = await startOperatorServer(config, supervisor, log);
   return {
     port: operator.port,
     async stop() {
       await operator.stop();
       await supervisor.stop();
+      remover.close();
       await bus.stop();
       accounts.close();
       if (index !== moray) await index.close();

@@ -32,13 +32,16 @@ import { globalQueries, type QueryRow } from './queries.js';
 import { SetAside } from './set-aside.js';
 import { snapshotOf } from './snapshot.js';
 import { StorageMap } from './storage-map.js';
-import { createRemover } from './tasks/remove.js';
+import type { Remover } from './tasks/remove.js';
 
 export interface SupervisorDeps {
   readonly bus: Bus;
   readonly index: MorayClient;
   readonly accounts: Pick<AccountStore, 'user'>;
+  readonly remover: Pick<Remover, 'remove'>;
   readonly clock: Clock;
+  /** Runs an action soon, after all that is ready to run. */
+  readonly defer: (action: () => void) => void;
   readonly random: () => number;
   readonly log: Logger;
 }
@@ -52,7 +55,7 @@ export interface Supervisor {
 }
 
 export async function startSupervisor(config: SupervisorConfig, deps: SupervisorDeps): Promise<Supervisor> {
-  const { bus, clock, random, log } = deps;
+  const { bus, remover, clock, defer, random, log } = deps;
   const { instanceUuid: me, tunables } = config;
   const startedMs = clock.nowMs();
   const stopping = new AbortController();
@@ -137,16 +140,11 @@ export async function startSupervisor(config: SupervisorConfig, deps: Supervisor
   });
   const finder = createFinder({
     accounts: deps.accounts,
-    locator: createLocator(deps.index, { namesAtATime: tunables.maxPendingLocates, clock, log }),
+    locator: createLocator(deps.index, { namesAtATime: tunables.maxPendingLocates, clock, defer, log }),
     storage: storage.view(storageQuery, clock),
     clock,
     patienceMs: tunables.timePatience,
     signal: stopping.signal,
-  });
-  const remover = createRemover({
-    url: config.manta.url,
-    timeoutMs: config.manta.connectTimeout,
-    limit: tunables.maxPendingDeletes,
   });
   const keeper = createDomainKeeper({
     me,
@@ -237,7 +235,6 @@ export async function startSupervisor(config: SupervisorConfig, deps: Supervisor
       cancelBeat();
       for (const query of queries) query.stop();
       await keeper.stop();
-      remover.close();
     },
   };
 }

@@ -26,6 +26,7 @@ import type { TaskInputRecord } from '../../src/records/task-input.js';
 import type { TaskOutputRecord } from '../../src/records/task-output.js';
 import type { SupervisorConfig } from '../../src/supervisor/config.js';
 import { type Supervisor, startSupervisor } from '../../src/supervisor/supervisor.js';
+import { createRemover } from '../../src/supervisor/tasks/remove.js';
 import { startTestMoray } from './moray.js';
 import { supervisorConfig } from './supervisor-config.js';
 
@@ -149,14 +150,17 @@ export async function startWorld(t: Test): Promise<World> {
           throw new VError({ name: 'AccountDoesNotExistError' }, 'no such account');
         },
       };
-      const deps = { bus: ownBus, index: own, accounts, clock: systemClock, random: Math.random, log };
-      const supervisor = await startSupervisor(config, deps);
+      const remover = createRemover({ url: config.manta.url, timeoutMs: 30_000, limit: 50 });
+      const outside = { bus: ownBus, index: own, accounts, remover };
+      const here = { clock: systemClock, defer: setImmediate, random: Math.random, log };
+      const supervisor = await startSupervisor(config, { ...outside, ...here });
       let ended = false;
       const end = async (first: () => Promise<void>, second: () => Promise<void>) => {
         if (ended) return;
         ended = true;
         await first();
         await second();
+        remover.close();
       };
       const running: RunningSupervisor = {
         supervisor,

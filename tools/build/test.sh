@@ -19,7 +19,7 @@ run() { # ARGUMENT-OF-RUN-TESTS...
 if [ $# -gt 0 ]; then
   run "$@"
 else
-  run $(find build/test/unit build/test/integration -name '*.test.js' | sort)
+  run $(find build/test/unit build/test/sim build/test/integration -name '*.test.js' | sort)
   run --limit 900 $(find build/test/live -name '*.test.js' | sort)
 fi
 node tools/build/count-tests.cjs "$log" "$status"

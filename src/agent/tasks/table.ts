@@ -335,13 +335,16 @@ export function createTaskTable(parts: TaskTableParts): TaskTable {
   async function onInputDone(stored: Stored<TaskRecord>): Promise<void> {
     const task = tasks.get(stored.key);
     if (task === undefined || task.state === 'done') return;
-    task.stored = { ...stored, value: { ...stored.value, timeInputDoneRead: now() } };
+    const timeInputDoneRead = now();
+    task.stored = { ...stored, value: { ...stored.value, timeInputDoneRead } };
     send({ event: 'group complete', group: task.group.id });
     inputsChanged(task);
-    const operation = inputDoneSeen(task, now());
+    const operation = inputDoneSeen(task, timeInputDoneRead);
     try {
       const [result] = await bus.batch([operation], { merge: mergeTask });
-      task.stored = { ...task.stored, etag: result?.etag ?? task.stored.etag };
+      // Its acceptance may have been answered meanwhile, with the record as it was before.
+      const value = { ...task.stored.value, timeInputDoneRead };
+      task.stored = { ...task.stored, value, etag: result?.etag ?? task.stored.etag };
     } catch (error) {
       if (!isConflict(error as Error)) throw error;
       log.warn({ err: error, task: task.id }, `abandoning task "${task.id}"`);

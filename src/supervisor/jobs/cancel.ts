@@ -49,6 +49,13 @@ export async function cancelJob(job: Job, context: DomainContext): Promise<void>
   context.look(job);
 }
 
+/** Records that came when the job was over: an input of a user who does not know. @returns whether there were any. */
+export async function markStragglers({ key, value }: Stored<JobRecord>, context: DomainContext): Promise<boolean> {
+  const time = value.timeCancelled ?? isoTime(context.env().nowMs);
+  const results = await context.write(cancelRecords(key, time, context.tunables.maxRecordsPerCancel));
+  return results?.some(({ count = 0 }) => count > 0) === true;
+}
+
 /** @returns whether it could be written. */
 async function markCancelled(job: Job, time: string, context: DomainContext): Promise<boolean> {
   const limit = context.tunables.maxRecordsPerCancel;

@@ -1,7 +1,8 @@
 /**
  * The jobs of a domain in memory. A record whose job is not here makes us look for the job once: a job of the domain
  * that is alive is taken up (it may have been dropped, or never seen), of any other the id is remembered for a while, so
- * that its left-over records cost nothing.
+ * that its left-over records cost nothing. Those of a cancelled job are marked like the others were, since its user may
+ * give it input at any time.
  */
 import type { Job } from './job.js';
 
@@ -14,9 +15,9 @@ export class JobTable {
   /** Of those that are gone: records of theirs are still found. */
   private readonly left = new Set<string>();
 
-  /** @param takeUp resolves to the job, or to null when it is none of ours. */
+  /** @param takeUp resolves to the job; null: it is none of ours; 'marked': its left-over records were dealt with. */
   constructor(
-    private readonly takeUp: (jobId: string) => Promise<Job | null>,
+    private readonly takeUp: (jobId: string) => Promise<Job | null | 'marked'>,
     private readonly onFailure: (error: unknown) => void,
   ) {}
 
@@ -34,11 +35,12 @@ export class JobTable {
   }
 
   /** Loads a job unless it is here or being loaded. */
-  async load(jobId: string, load: () => Promise<Job | null>): Promise<Job | null> {
+  async load(jobId: string, load: () => Promise<Job | null | 'marked'>): Promise<Job | null> {
     if (this.jobs.has(jobId) || this.loading.has(jobId)) return null;
     this.loading.add(jobId);
     try {
       const job = await load();
+      if (job === 'marked') return null;
       if (job === null) this.forget(jobId);
       else this.add(job);
       return job;
@@ -54,7 +56,7 @@ export class JobTable {
   remove(job: Job): void {
     job.dropped = true;
     this.jobs.delete(job.jobId);
-    if (job.finished) this.forget(job.jobId);
+    if (job.finished && job.cancelled === null) this.forget(job.jobId);
   }
 
   all(): Job[] {

@@ -216,8 +216,14 @@ function toError(origin: Origin, error: TaskError, world: DispatchWorld): Dispat
     prevRecordId: origin.record.key,
   });
   const mark = propagated('error', errorId, now);
-  const change = origin.kind === 'task' ? { ...mark, timeRetried: now } : mark;
+  const removal = leavesInput(origin) ? { wantInputRemoved: 'true' } : {};
+  const change = origin.kind === 'task' ? { ...mark, timeRetried: now, ...removal } : mark;
   return { to: 'error', operations: [putNew('error', errorId, record), marked(origin, change)] };
+}
+
+/** A task that cannot run again will not consume its input, nor will anybody else. */
+export function leavesInput({ kind, phase }: Origin): boolean {
+  return kind === 'task' && phase > 0;
 }
 
 /** In the first phase both names are the normalised one; later ones go back to it. */

@@ -37,12 +37,14 @@ interface Waiting {
 export interface LocatorOptions {
   readonly namesAtATime: number;
   readonly clock: Clock;
+  /** Runs an action soon, after all that is ready to run. */
+  readonly defer: (action: () => void) => void;
   readonly log: Logger;
 }
 
 export function createLocator(
   index: Pick<MorayClient, 'findObjects' | 'getObject'>,
-  { namesAtATime, clock, log }: LocatorOptions,
+  { namesAtATime, clock, defer, log }: LocatorOptions,
 ): Locator {
   const waiting: Waiting[] = [];
   let running = 0;
@@ -122,7 +124,7 @@ export function createLocator(
     locate: (key) =>
       new Promise((resolve, reject) => {
         waiting.push({ key, resolve, reject });
-        if (waiting.length === 1) setImmediate(pump); // names of one page come in one go
+        if (waiting.length === 1) defer(pump); // names of one page come in one go
       }),
   };
 }

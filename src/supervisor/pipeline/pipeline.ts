@@ -5,8 +5,9 @@ import type { BucketName } from '../../records/buckets.js';
 import type { DomainContext } from '../domain-context.js';
 import { adjustCount, adjustOpen, type Job, touch } from '../jobs/job.js';
 import { inputArrived } from '../tasks/mark.js';
-import { type Dispatch, decideDispatch, type Origin } from './decide.js';
+import { type Dispatch, decideDispatch, leavesInput, type Origin } from './decide.js';
 import type { Finder } from './find.js';
+import { isAnonymousOfPhase } from './names.js';
 import { PipelineShares } from './share.js';
 import { hasRoom, unblock } from './window.js';
 
@@ -75,6 +76,14 @@ export function createPipeline(
     context.counters[counterOf[dispatch.to]]++;
     if (dispatch.to === 'task') agentUsed(dispatch.agent, dispatch.generation);
     if (dispatch.to === 'taskinput' && dispatch.read) context.wake('removeTaskInput');
+    if (dispatch.to === 'error') removeLeft(origin, job);
+  };
+
+  /** What was to be an input is one of nobody: at once, or, if that fails, with the objects of the job's owner. */
+  const removeLeft = (origin: Origin, job: Job): void => {
+    if (leavesInput(origin)) context.wake('removeInput');
+    else if (origin.kind === 'taskoutput' && isAnonymousOfPhase(origin.name, job.jobId, origin.phase - 1))
+      context.follow('removing an object', context.remove(job, origin.name));
   };
 
   const foresee = (dispatch: Exclude<Dispatch, { to: 'wait' }>, job: Job): (() => void) => {
@@ -131,6 +140,7 @@ function passedOn(origin: Origin, dispatch: Exclude<Dispatch, { to: 'wait' }>, j
   }
   if (dispatch.to === 'taskinput' && dispatch.read) job.removals++;
   if (dispatch.to === 'error') job.stats.nErrors++;
+  if (dispatch.to === 'error' && leavesInput(origin)) job.removals++;
 }
 
 function notifications(dispatch: Dispatch): (readonly [string, readonly BucketName[]])[] {
