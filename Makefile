@@ -8,7 +8,7 @@ ifneq ($(wildcard $(NODE_PREFIX)/include/node/node.h),)
 export npm_config_nodedir := $(NODE_PREFIX)
 endif
 
-.PHONY: all check check-imports check-unused check-deb check-deploy deb npm-pack test demo bench soak sim clean prepush vm vm-deb
+.PHONY: all check check-imports check-unused check-deb check-deploy deb npm-pack proto release test demo bench soak sim clean prepush vm vm-deb
 .DELETE_ON_ERROR:
 
 all: build/.compiled build/.zone build/bin/marlin
@@ -36,7 +36,10 @@ build/.zone: build/.compiled tools/build/zone.sh tools/build/bundle.cjs tools/de
 
 # What the driver `smartos` needs beside commands; only illumos has the calls.
 ifeq ($(shell uname -s),SunOS)
-all: build/zone-helper
+all: build/zone-helper build/node/bin/node
+build/node/bin/node: build/.zone
+	mkdir -p $(@D)
+	ln -sf ../../zone/build/node/bin/node $@
 HELPER := src/agent/zones/drivers/smartos/native
 build/zone-helper: $(wildcard $(HELPER)/*.[ch]) build/.compiled
 	$${CC:-gcc} -std=gnu11 -O2 -Wall -Wextra -D_XPG4_2 -D__EXTENSIONS__ -o $@ $(HELPER)/*.c -lsocket -lcontract
@@ -93,6 +96,13 @@ deb: all
 
 npm-pack: all
 	tools/build/npm-pack.sh build/npm
+
+# What SmartOS machines get: the tree below build/proto; and its archives, named by branch, time and commit.
+proto: all
+	tools/build/release.sh build
+release: STAMP ?= $(shell git rev-parse --abbrev-ref HEAD)-$(shell date -u +%Y%m%dT%H%M%SZ)-g$(shell git rev-parse --short HEAD)
+release: all
+	tools/build/release.sh build $(STAMP)
 
 # What lint cannot know: units, manifests, scripts.
 check-deploy: deb

@@ -19,7 +19,7 @@ if ! systemd-analyze verify "$root"/*.service >"$root/verify" 2>&1 || grep -q "$
 fi
 for file in tools/deploy/config/*.json; do build/bin/marlin config check "$file" >/dev/null; done
 xmllint --noout --nonet tools/deploy/smf/*.xml
-shellcheck -S warning -e SC2046,SC2154 tools/deploy/debian/{postinst,prerm,postrm} tools/deploy/npm/*.sh tools/build/{deb,npm-pack,check-deploy,commands}.sh tools/deploy/smartos/*.sh dev/tools/*.sh dev/tools/{catest,mru} test/vm/*.sh
+shellcheck -S warning -e SC2046,SC2154 tools/deploy/debian/{postinst,prerm,postrm} tools/deploy/npm/*.sh tools/build/{deb,npm-pack,check-deploy,commands,tree,release,test,zone}.sh tools/deploy/smartos/*.sh dev/tools/*.sh dev/tools/{catest,mru} test/vm/*.sh
 for page in "$root"/usr/share/man/man1/*.gz; do
   problems=$(zcat "$page" | LC_ALL=C.UTF-8 man --warnings -E UTF-8 -l -Tutf8 -Z - 2>&1 >/dev/null) || true
   [ -z "$problems" ] || { echo "$page: $problems" >&2; exit 1; }

@@ -7,7 +7,7 @@ wrapper() { # COMMAND ENTRY [ARGUMENT]
   cat >"$out/$1" <<EOF
 #!/usr/bin/env bash
 here=\$(dirname "\$(readlink -f "\$0")")
-node=\$here/../node # of a package; a workspace has none
+node=\$here/../node/bin/node # of a package; a workspace has none
 [ -x "\$node" ] || node=node
 exec "\$node" "\$here/../src/$2/main.js" ${3:+$3 }"\$@"
 EOF

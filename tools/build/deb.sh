@@ -15,42 +15,14 @@ trap 'rm -rf "$root"' EXIT
 chmod 755 "$root"
 lib=$root/usr/lib/marlin
 doc=$root/usr/share/doc/marlin
-mkdir -p "$lib/build" "$lib/node_modules" "$doc" "$root"/usr/bin "$root"/usr/share "$root"/lib/systemd/system \
+mkdir -p "$lib" "$doc" "$root"/usr/bin "$root"/usr/share "$root"/lib/systemd/system \
   "$root"/etc/default "$root"/DEBIAN
 
-# Copies, not links: what happens to them must not happen to the workspace.
-cp -a build/src build/bin build/zone "$lib/build/"
-find "$lib/build/src" -name '*.map' -delete
-cp package.json "$lib/"
-while IFS= read -r package; do
-  mkdir -p "$lib/$(dirname "$package")"
-  cp -a "$package" "$lib/$(dirname "$package")/"
-done < <(node tools/build/dependencies.cjs $(node -p 'Object.keys(require("./package.json").dependencies).join(" ")'))
-# Sources and objects of the native packages; zones need none of it either.
-rm -rf "$lib"/node_modules/better-sqlite3/{deps,src} "$lib"/node_modules/better-sqlite3/build/Release/{obj,obj.target,.deps,test_extension.node}
-find "$lib" -name '*.o' -delete
-# What no program loads: a third of the files.
-find "$lib/node_modules" "$lib/build/zone/node_modules" -type f \( -iname '*.md' -o -iname '*.markdown' -o -name '*.ts' -o -name '*.map' \) -delete
-find "$lib/node_modules" "$lib/build/zone/node_modules" -type d -path '*node_modules/*' \
-  \( -name test -o -name tests -o -name docs -o -name example -o -name examples -o -name benchmark -o -name benchmarks -o -name .github \) \
-  -exec sh -c '[ -e "$(dirname "$1")/package.json" ] && rm -rf "$1"' sh {} \; -prune || true
-ln -s zone/build/node/bin/node "$lib/build/node"
-
-# Commands: ours, and the published ones, run by the package's Node whatever the user's PATH.
-for command in build/bin/*; do
+tools/build/tree.sh "$lib"
+for command in "$lib"/build/bin/*; do
   name=${command##*/}
-  case $name in
-    json | sql) continue ;; # names that belong to others
-  esac
-  if [ -L "$command" ]; then
-    entry=$(readlink "$command")
-    rm "$lib/build/bin/$name"
-    printf '#!/bin/sh\nexec /usr/lib/marlin/build/node /usr/lib/marlin/%s "$@"\n' "${entry#../../}" >"$lib/build/bin/$name"
-    chmod 755 "$lib/build/bin/$name"
-  fi
   ln -s "../lib/marlin/build/bin/$name" "$root/usr/bin/$name"
 done
-rm -f "$lib/build/bin/json" "$lib/build/bin/sql"
 
 node build/tools/build/pages.js "$root/usr/share"
 gzip -9n "$root"/usr/share/man/man1/*.1
