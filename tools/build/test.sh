@@ -4,7 +4,7 @@
 #
 # usage: tools/build/test.sh [FILE.test.js...]
 set -uo pipefail
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit
 PATH=$PWD/node_modules/.bin:$PATH
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT

@@ -24,7 +24,7 @@ if [[ ! $target/build/node/bin/node -ef $node ]] && ! cmp -s "$node" "$target/bu
 fi
 
 # Our own code, small: afresh each time.
-rm -rf "$target/lib" "$target/ubin"
+rm -rf "${target:?}/lib" "$target/ubin"
 mkdir -p "$target/lib" "$target/ubin"
 for part in lackey taskapi; do
   (cd build/src && find "$part" -name '*.js' -exec cp --parents -t "$target/lib" {} +)
