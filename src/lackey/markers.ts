@@ -5,6 +5,7 @@
  * removes all of them. Source: 06 §1.2, §1.4.
  */
 import fs from 'node:fs';
+import { dirname } from 'node:path';
 import type { Paths } from './settings.js';
 
 export type InitState = 'not run' | 'done' | 'undefined';
@@ -30,7 +31,9 @@ export function openMarkers(paths: Pick<Paths, 'initStarted' | 'initDone' | 'tas
       state = 'undefined';
     },
     initSucceeded() {
-      fs.renameSync(paths.initStarted, paths.initDone);
+      fs.mkdirSync(dirname(paths.initDone), { recursive: true }); // the script may have tidied up
+      fs.writeFileSync(paths.initDone, '');
+      fs.rmSync(paths.initStarted, { force: true }); // last: with both, the zone is of no use
       state = 'done';
     },
     initNotNeeded() {

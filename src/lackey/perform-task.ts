@@ -82,6 +82,7 @@ async function runScripts(task: TaskDescription, context: TaskContext, captures:
     fs.mkdirSync(context.paths.captureDirectory, { recursive: true }); // the task before may have tidied up
     const init = await runInit(task, context, captures);
     if (init !== undefined) return init;
+    fs.mkdirSync(context.paths.captureDirectory, { recursive: true }); // and so may init
     if (!context.markers.taskBegins(task.taskId)) return failed('lackey crashed');
     return await runExec(task, context, captures);
   } catch (error) {

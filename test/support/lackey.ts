@@ -198,7 +198,11 @@ const build = path.resolve(fileURLToPath(import.meta.url), '../../..');
 export const toolsDirectory = path.join(build, 'zone/ubin');
 
 /** @param root of a lackey that runs or ran before, to start another in its zone. */
-export function startLackey(t: Teardown, agent: FakeAgent, root?: string): TestLackey {
+export function startLackey(
+  t: Teardown,
+  agent: Pick<FakeAgent, 'directory' | 'socketPath'>,
+  root?: string,
+): TestLackey {
   const zone = randomUUID();
   const zoneRoot = root ?? fs.mkdtempSync(path.join(agent.directory, 'zone-'));
   const lackey = spawn(process.execPath, [path.join(build, 'src/lackey/main.js'), agent.socketPath], {

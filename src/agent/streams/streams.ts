@@ -31,6 +31,8 @@ export interface Stream {
   /** The task that the scheduler gave it, and whether the lackey may see it. */
   task: Task | null;
   visible: boolean;
+  /** Whether the lackey has taken it up. Before, what runs in the zone is a command that ended its own task itself. */
+  told: boolean;
   description: Partial<TaskDescription>;
   /** Resolves when the task given last is visible, or will never be. */
   prepared: Promise<void>;
@@ -95,6 +97,7 @@ export function createStreams(parts: StreamsParts): Streams {
       abort: new AbortController(),
       task: null,
       visible: false,
+      told: false,
       description: {},
       prepared: Promise.resolve(),
       account: null,
@@ -160,6 +163,7 @@ export function createStreams(parts: StreamsParts): Streams {
     task.zone = zone;
     stream.task = task;
     stream.visible = false;
+    stream.told = false;
     stream.failProbability = 0;
     stream.prepared = prepare(stream, task);
   }

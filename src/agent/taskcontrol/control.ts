@@ -60,7 +60,7 @@ export function controlRoutes(parts: ControlParts): readonly ControlRoute[] {
 
   function busy(): Busy {
     const stream = streams.current(zone);
-    if (stream === null) throw controlErrors.noTask();
+    if (stream === null || !stream.told) throw controlErrors.noTask();
     touch(stream);
     return stream;
   }
@@ -75,6 +75,7 @@ export function controlRoutes(parts: ControlParts): readonly ControlRoute[] {
     if (stream === null) return false;
     touch(stream);
     if (!hasWork(stream)) return false;
+    stream.told = true;
     answerJson(response, 200, describe(stream));
     const { taskOutputKey } = stream.description;
     if (!stream.details.isReduce && taskOutputKey !== undefined) prepareDirectory(saveContext(stream), taskOutputKey);
@@ -224,7 +225,9 @@ export function controlRoutes(parts: ControlParts): readonly ControlRoute[] {
       method: 'POST',
       path: taskRoutes.live,
       handle({ response }) {
-        busy();
+        const stream = streams.current(zone); // also of a lackey that is still busy with a command of the task before
+        if (stream === null) throw controlErrors.noTask();
+        touch(stream);
         answerEmpty(response, 200);
       },
     },

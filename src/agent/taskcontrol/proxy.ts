@@ -71,7 +71,7 @@ export async function proxy(
 
 function busy(parts: ProxyParts): Busy {
   const stream = parts.streams.current(parts.zone);
-  if (stream === null) throw controlErrors.noTask();
+  if (stream === null || !stream.told) throw controlErrors.noTask();
   stream.lastContactMs = parts.nowMs();
   return stream;
 }

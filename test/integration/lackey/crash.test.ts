@@ -30,6 +30,35 @@ t.test('an init script that fails is the error of the task, which does not run',
   t.equal(text(report.stderr), 'why\n');
 });
 
+t.test('an init script may tidy up the scratch directory', async (t) => {
+  const agent = await startFakeAgent(t);
+  const first = startLackey(t, agent);
+  const file = path.join(agent.directory, 'init');
+  const init = `echo >> ${file}; rm -rf ${first.root}/var/tmp`;
+  t.equal(text((await agent.run(withInit(agent, init, `wc -l < ${file}`))).stdout), '1\n');
+  first.process.kill('SIGKILL');
+  await once(first.process, 'exit');
+  startLackey(t, agent, first.root);
+  t.equal(text((await agent.run(withInit(agent, init, `wc -l < ${file}`))).stdout), '1\n');
+});
+
+t.test('what init emits is an output of the task that it ran for, instead of its stdout', async (t) => {
+  const agent = await startFakeAgent(t);
+  startLackey(t, agent);
+  const init = 'stat -L -c %F /dev/stdin > $0.$$; mpipe < $0.$$; rm $0.$$'.replaceAll(
+    '$0',
+    path.join(agent.directory, 'f'),
+  );
+  const first = await agent.run(withInit(agent, init, 'echo out'));
+  t.equal(verdict(first), 'commit');
+  t.equal(first.stdout, undefined);
+  t.same(
+    [...agent.objects.values()].map(({ body }) => body),
+    ['character special file\n'],
+  );
+  t.equal(text((await agent.run(withInit(agent, init, 'echo out'))).stdout), 'out\n');
+});
+
 t.test('a task that has cost a lackey is not run again', async (t) => {
   const agent = await startFakeAgent(t);
   const first = startLackey(t, agent);

@@ -31,6 +31,7 @@ const cases: readonly [exec: string, verdict: string, stdout: string, stderr?: s
   ['umask', 'commit', '0022\n'],
   ['head -c 6', 'commit', 'sample'],
   ['cat /dev/stdin', 'commit', 'sample data'],
+  ['stat -L -c "%F %s" /dev/stdin; dd bs=1 skip=7 status=none; cat $MANTA_INPUT_FILE', 'commit', 'regular file 11\ndatasample data'],
   ['echo ä; printf "\\0"', 'commit', 'ä\n\0'],
 ];
 

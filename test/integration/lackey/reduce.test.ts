@@ -54,6 +54,8 @@ t.test('a reducer without inputs runs once, on a pipe that can be opened by name
   startLackey(t, agent);
   const none = await agent.run(reduceTask('wc', [], true));
   t.equal(text(none.stdout), '      0       0       0\n');
+  const kind = await agent.run(reduceTask('stat -L -c %F /dev/stdin', [], true));
+  t.equal(text(kind.stdout), 'fifo\n');
   const name = put(agent, '/bob/stor/a', 'text');
   const opened = await agent.run(reduceTask('cat /dev/stdin', [name], true));
   t.equal(text(opened.stdout), 'text');
