@@ -1,7 +1,7 @@
 /**
  * Validation of job definitions. Users have matched on these sentences for ten years, odd grammar included ("a array"),
  * so they are made here and not by a schema validator. Members are checked in the order of the tables and the first
- * problem is the answer. Source: spec 07 §5.3.
+ * problem is the answer.
  */
 import semver from 'semver';
 import { diskSizesGb, memorySizesMb, phaseTypes, reducerLimit } from '../records/limits.js';
@@ -34,7 +34,7 @@ const typed =
   (value, path) =>
     typeof value === type ? null : wrongType(value, path, type);
 
-/** The store cannot hold a zero byte in a text that it indexes. */
+/** The store cannot index a zero byte, and no command line or environment can hold one. */
 const storableText: Rule = (value, path) => {
   if (typeof value !== 'string') return wrongType(value, path, 'string');
   return value.includes('\0') ? problem(path, 'must not contain a zero byte') : null;
@@ -108,9 +108,9 @@ const image: Rule = (value, path, { images }) => {
 // biome-ignore format: table
 const phaseMembers: Members = {
   type:   { rule: oneOf(phaseTypes) },
-  assets: { rule: listOf(typed('string')) },
-  exec:   { rule: nonEmptyText, isRequired: true },
-  init:   { rule: typed('string') },
+  assets: { rule: listOf(storableText) },
+  exec:   { rule: allOf(nonEmptyText, storableText), isRequired: true },
+  init:   { rule: storableText },
   count:  { rule: wholeNumber({ minimum: 1, maximum: reducerLimit }) },
   memory: { rule: allOf(typed('number'), oneOf(memorySizesMb)) },
   disk:   { rule: allOf(typed('number'), oneOf(diskSizesGb)) },

@@ -1,5 +1,4 @@
-/** `POST live/in`: names are stored as they come, whatever they are; what is wrong with them shows when they are used. */
-import { httpError } from '../../http/errors.js';
+/** `POST live/in`: names are stored as they come, if they can be; what is wrong with them shows when they are used. */
 import type { Call } from '../request/call.js';
 import { respondEmpty } from '../request/respond.js';
 import { persistently } from './control.js';
@@ -12,15 +11,7 @@ export async function addInputs(call: Call): Promise<void> {
   assertChangeable(job, { needsOpenInput: true });
   if (request.headers.expect !== undefined) response.writeContinue();
   const body = request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
-  await services.jobs.addInputs(job.jobId, storable(namesIn(body)), { domain: job.worker });
+  await services.jobs.addInputs(job.jobId, namesIn(body), { domain: job.worker });
   if (call.query['end'] !== undefined) await persistently(call, () => services.jobs.endInput(job.jobId));
   respondEmpty(response, 204);
-}
-
-/** @throws where a name contains NUL, which the store cannot index; the names before it count. */
-async function* storable(names: AsyncIterable<string>): AsyncGenerator<string> {
-  for await (const name of names) {
-    if (name.includes('\0')) throw httpError('InvalidArgumentError', 'names of inputs cannot contain NUL');
-    yield name;
-  }
 }

@@ -46,6 +46,16 @@ function judgeTags(reading: boolean, headers: IncomingHttpHeaders, target: Condi
   return goOn;
 }
 
+/**
+ * `If-Range` (RFC 7233): a download is resumed only of the very object that it began with. When this is false, the range
+ * does not count and the object is given whole: the parts of two objects are never joined.
+ */
+export function rangeCounts(headers: IncomingHttpHeaders, target: ConditionTarget): boolean {
+  const ifRange = headers['if-range'];
+  if (typeof ifRange !== 'string' || listed(ifRange, target.etag, false)) return true;
+  return seconds(ifRange) === Math.floor(target.mtimeMs / 1000);
+}
+
 /** HTTP dates count whole seconds, so times are compared in seconds. A date that cannot be read is ignored. */
 function judgeTimes(reading: boolean, headers: IncomingHttpHeaders, target: ConditionTarget | undefined) {
   if (target === undefined) return goOn;

@@ -10,6 +10,7 @@ import type { Call } from '../request/call.js';
 import { assertAllowed } from '../request/permission.js';
 import { type HeaderValues, respondEmpty, respondStream, setHeaders } from '../request/respond.js';
 import { checkConditions } from './check-conditions.js';
+import { rangeCounts } from './conditions.js';
 import { parseRange } from './ranges.js';
 import { returnedHeaders } from './returned-headers.js';
 
@@ -33,7 +34,8 @@ export async function readObject(call: Call, stored: StoredEntry<ObjectEntry>): 
     return;
   }
   assertAcceptable(call, entry);
-  const range = parseRange(method === 'GET' ? request.headers.range : undefined, entry.contentLength);
+  const wantsPart = method === 'GET' && rangeCounts(request.headers, { etag: entry.etag, mtimeMs: entry.mtime });
+  const range = parseRange(wantsPart ? request.headers.range : undefined, entry.contentLength);
   if (range.kind === 'several') throw httpError('NotImplemented');
   if (range.kind === 'unsatisfiable') {
     throw customHttpError({

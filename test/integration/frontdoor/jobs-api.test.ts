@@ -55,6 +55,9 @@ t.test('inputs, and when they are refused', async (t) => {
   const withNul = await ask('POST', `${live}/in`, { body: '/wilma/stor/a\0b' });
   t.equal(withNul.status, 400, 'the store cannot index NUL');
   t.match(JSON.parse(withNul.body), { code: 'InvalidArgumentError', message: 'names of inputs cannot contain NUL' });
+  const tooLong = await ask('POST', `${live}/in`, { body: `/wilma/stor/${'y'.repeat(1_000_000)}` });
+  t.equal(tooLong.status, 400, 'a name that no object can have would only burden whoever reads the record');
+  t.match(JSON.parse(tooLong.body), { code: 'InvalidArgumentError', message: /longer than 16384 characters/ });
   t.equal((await ask('POST', `${live}/in?end=true`, { body: 'last' })).status, 204);
   t.match(JSON.parse((await ask('GET', `${live}/status`)).body), { inputDone: true });
   const late = await ask('POST', `${live}/in`, { body: 'late' });

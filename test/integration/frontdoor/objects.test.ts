@@ -30,6 +30,17 @@ t.test('ranges', async (t) => {
     if (body !== undefined) t.equal(answer.body, body, `${range}: "${body}"`);
     t.equal(answer.headers['content-range'], contentRange, `${range}: ${contentRange}`);
   }
+  const { etag, 'last-modified': mtime } = (await ask('HEAD', '/wilma/stor/x1')).headers;
+  const before = new Date(Date.parse(String(mtime)) - 1000).toUTCString();
+  // biome-ignore format: table
+  const resumptions: readonly [ifRange: string, status: number][] = [
+    [String(etag), 206], [`"${etag}"`, 206], [String(mtime), 206], ['"another"', 200], [before, 200], ['*', 200],
+  ];
+  for (const [ifRange, status] of resumptions) {
+    const answer = await ask('GET', '/wilma/stor/x1', { headers: { range: 'bytes=2-3', 'if-range': ifRange } });
+    t.equal(answer.status, status, `if-range ${ifRange}: ${status}`);
+    t.equal(answer.body, status === 206 ? '23' : '0123456789', 'never a part of another object');
+  }
   const empty = await ask('PUT', '/wilma/stor/empty1');
   t.equal(empty.headers['computed-md5'], '1B2M2Y8AsgTpgAmY7PhCfg==', 'nothing has a digest, too');
   const none = await ask('GET', '/wilma/stor/empty1', { headers: { range: 'bytes=0-10' } });

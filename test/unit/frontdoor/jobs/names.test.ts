@@ -16,6 +16,20 @@ t.test('every kind of line end separates names', async (t) => {
   t.same(await read([]), []);
 });
 
+t.test('a name that no object can have is refused, a line without an end before all of it has come', async (t) => {
+  t.equal((await read([Buffer.from('a\n'), Buffer.alloc(16_384, 'y')])).length, 2);
+  let readBytes = 0;
+  async function* oneLine() {
+    for (let chunk = 0; chunk < 100; chunk++) {
+      readBytes += 10_000;
+      yield Buffer.alloc(10_000, 'y');
+    }
+  }
+  const names = namesIn(oneLine());
+  await t.rejects(names.next(), { message: 'names of inputs cannot be longer than 16384 characters' });
+  t.equal(readBytes, 20_000);
+});
+
 t.test('however the body is cut, the names are the same', async () => {
   const name = fc.string({ unit: 'grapheme', minLength: 1 }).filter((text) => !/[\r\n]/.test(text));
   const cut = fc.integer({ min: 1, max: 9 });
