@@ -1,7 +1,8 @@
 /**
  * What a task costs in a warm zone: the time from the end of one task `true` to the end of the next, in the one zone of
  * a one-box, beside a plain spawn of `true` and of `bash -c true` on the same machine in the same run. The times are
- * those of the agent's metering records. Prints a table, then one JSON line.
+ * those of the agent's metering records. And what a call of `mpipe` costs inside a task, beside a JavaScript runtime
+ * that has nothing to do. Prints a table, then one JSON line.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,6 +15,16 @@ import { startBox } from '../../src/standalone/up.js';
 
 const taskCount = 500;
 const warmUp = 50;
+const callCount = 200;
+
+/** Calls in a zone, a line of times in ms for each: one that ends before it has read or sent anything, a whole one. */
+const calls = ['"mpipe", "-x"', '"mpipe", "-f", $ENV{MANTA_INPUT_FILE}', '"node", "-e", "0"'];
+const timeCalls = `f=$(mktemp); perl -MTime::HiRes=time -e '
+  open F, ">", shift; open STDOUT, ">", "/dev/null"; open STDERR, ">", "/dev/null";
+  for my $call (${calls.map((call) => `[${call}]`).join(', ')}) {
+    for (1 .. ${callCount + warmUp}) { my $start = time; system @$call; printf F "%.3f ", 1000 * (time - $start) }
+    print F "\\n"
+  }' $f && curl -fsT $f "$MANTA_URL$MANTA_USER/stor/bench/times"; rm $f`;
 
 interface MeterLine {
   readonly event?: string;
@@ -33,6 +44,7 @@ async function main(): Promise<void> {
     const key = address.keyFile === undefined ? undefined : fs.readFileSync(address.keyFile, 'utf8');
     const manta = connectManta(address, key);
     const job = await runTasks(manta);
+    const [start, call, runtime] = await callTimes(manta);
     manta.close();
     const tasks = figures(taskTimes(path.join(data, 'log', 'agent.log'), job));
     const plain = figures(await spawnTimes('true', []));
@@ -46,6 +58,12 @@ async function main(): Promise<void> {
       'plain spawn of `bash -c true`, p99 (ms)': shell.p99,
       'overhead of a task, p50 (ms)': tasks.p50 - plain.p50,
       'overhead of a task, p99 (ms)': tasks.p99 - plain.p99,
+      'start-up of `mpipe` in a zone, p50 (ms)': start.p50,
+      'start-up of `mpipe` in a zone, p99 (ms)': start.p99,
+      '`mpipe` of a byte, p50 (ms)': call.p50,
+      '`mpipe` of a byte, p99 (ms)': call.p99,
+      'start-up of `node` in a zone, p50 (ms)': runtime.p50,
+      'start-up of `node` in a zone, p99 (ms)': runtime.p99,
     });
   } finally {
     await box.stop();
@@ -64,8 +82,21 @@ async function runTasks(manta: Manta): Promise<string> {
   await Promise.all(Array.from({ length: 8 }, worker));
   const job = await manta.createJob([{ type: 'map', exec: 'true' }]);
   await manta.addInputs(job, names);
-  while ((await manta.status(job)).state !== 'done') await new Promise((resolve) => setTimeout(resolve, 500));
+  await waitDone(manta, job);
   return job;
+}
+
+async function waitDone(manta: Manta, job: string): Promise<void> {
+  while ((await manta.status(job)).state !== 'done') await new Promise((resolve) => setTimeout(resolve, 500));
+}
+
+async function callTimes(manta: Manta): Promise<[Figures, Figures, Figures]> {
+  const job = await manta.createJob([{ type: 'map', exec: timeCalls }]);
+  await manta.addInputs(job, [`/${manta.user}/stor/bench/0`]);
+  await waitDone(manta, job);
+  const lines = (await manta.get(`/${manta.user}/stor/bench/times`)).toString('utf8').split('\n');
+  const of = (line = '') => figures(line.trim().split(' ').map(Number));
+  return [of(lines[0]), of(lines[1]), of(lines[2])];
 }
 
 function taskTimes(logFile: string, job: string): number[] {
@@ -89,7 +120,12 @@ async function spawnTimes(program: string, args: readonly string[]): Promise<num
   return times;
 }
 
-function figures(times: readonly number[]): { p50: number; p99: number } {
+interface Figures {
+  readonly p50: number;
+  readonly p99: number;
+}
+
+function figures(times: readonly number[]): Figures {
   const sorted = times.slice(warmUp).sort((a, b) => a - b);
   const at = (share: number) => Math.round(100 * (sorted[Math.floor(share * sorted.length)] ?? 0)) / 100;
   return { p50: at(0.5), p99: at(0.99) };
