@@ -74,10 +74,11 @@ async function updateOnce(store: JobStore, jobId: string, change: Change): Promi
 }
 
 async function save(store: JobStore, { key, etag }: Stored<JobRecord>, value: JobRecord): Promise<void> {
-  const { worker } = value;
+  const { worker, state } = value;
   // A job that nobody has claimed yet: whoever tried to at this moment has failed, and has to be told.
   const channel = worker === undefined ? jobsChannel : domainChannel(worker);
-  const options = { notify: [[channel, payloadOf(['job'])] as [string, string]] };
+  const isOver = state === 'done'; // supervisors have nothing to do with it any more
+  const options = isOver ? {} : { notify: [[channel, payloadOf(['job'])] as [string, string]] };
   const { job: bucket } = store.buckets;
   await store.moray.batch([{ operation: 'put', bucket, key, value, options: { etag } }], options);
 }

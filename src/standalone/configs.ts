@@ -24,6 +24,7 @@ export interface Addresses {
   readonly mantaUrl: string;
   readonly agentUrl: string;
   readonly supervisorUrl: string;
+  readonly archiverUrl: string;
 }
 
 /** Loopback is named as 127.0.0.1: a name would have to be resolved, and zones may resolve it otherwise. */
@@ -34,6 +35,7 @@ export function addressesOf(ports: Ports): Addresses {
     mantaUrl: `http://127.0.0.1:${ports.frontdoor}`,
     agentUrl: `http://127.0.0.1:${ports.agent}`,
     supervisorUrl: `http://127.0.0.1:${ports.supervisor}`,
+    archiverUrl: `http://127.0.0.1:${ports.archiver}`,
   };
 }
 
@@ -109,6 +111,15 @@ function configsOf(layout: Layout, box: Box, ports: Ports, options: BoxOptions):
       network: 'none',
       dataDir: layout.data,
       installRoot: path.join(buildDirectory, 'zone'),
+    },
+    archiver: {
+      instance: `archiver.${box.name}`,
+      host,
+      port: ports.archiver,
+      manta: { url: urls.mantaUrl },
+      moray: { url: urls.morayUrl },
+      auth: { url: urls.mahiUrl },
+      tokenKeyFile: layout.tokenKey,
     },
   };
 }

@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 
-export const services = ['moray', 'storage', 'frontdoor', 'supervisor', 'agent'] as const;
+export const services = ['moray', 'storage', 'frontdoor', 'supervisor', 'agent', 'archiver'] as const;
 export type ServiceName = (typeof services)[number];
 
 export interface Layout {

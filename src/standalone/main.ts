@@ -39,13 +39,14 @@ const subcommands: readonly Subcommand[] = [
   service('frontdoor', async () => (await import('../frontdoor/service.js')).main),
   service('supervisor', async () => (await import('../supervisor/service.js')).main),
   service('agent', async () => (await import('../agent/service.js')).main),
+  service('archiver', async () => (await import('../archiver/service.js')).main),
   {
     name: 'up',
     args: '--data DIR',
     help: 'Run a whole Marlin on this machine, in the foreground.',
     options: [
       dataOption,
-      { names: ['port-base'], type: 'integer', helpArg: 'N', help: 'First of eight ports; 0 picks free ones.' },
+      { names: ['port-base'], type: 'integer', helpArg: 'N', help: 'First of nine ports; 0 picks free ones.' },
       { names: ['zones'], type: 'positiveInteger', helpArg: 'N', help: 'How many commands run at once.' },
       driverOption,
       { names: ['account'], type: 'string', helpArg: 'LOGIN', help: 'The account; the calling user by default.' },

@@ -11,6 +11,7 @@ export interface Ports {
   readonly supervisor: number;
   readonly agent: number;
   readonly morayMonitor: number;
+  readonly archiver: number;
 }
 
 const defaultPorts: Ports = {
@@ -21,20 +22,31 @@ const defaultPorts: Ports = {
   supervisor: 8090,
   agent: 9080,
   morayMonitor: 3020,
+  archiver: 8091,
 };
 
-/** @param base first of eight ports; 0 picks free ones once and keeps them; undefined keeps what the box has. */
+const count = 9;
+
+/** @param base first of nine ports; 0 picks free ones once and keeps them; undefined keeps what the box has. */
 export async function choosePorts(layout: Layout, base: number | undefined): Promise<Ports> {
-  const kept = fs.existsSync(layout.ports) ? (JSON.parse(fs.readFileSync(layout.ports, 'utf8')) as Ports) : undefined;
+  const kept = await keptPorts(layout);
   if (base === undefined) return keep(layout, kept ?? defaultPorts);
-  if (base !== 0) return keep(layout, inRow(Array.from({ length: 8 }, (_, index) => base + index)));
-  return kept ?? keep(layout, inRow(await freePorts(8)));
+  if (base !== 0) return keep(layout, inRow(Array.from({ length: count }, (_, index) => base + index)));
+  return keep(layout, kept ?? inRow(await freePorts(count)));
+}
+
+/** A box that was made before there was an archiver gets a port for it. */
+async function keptPorts(layout: Layout): Promise<Ports | undefined> {
+  if (!fs.existsSync(layout.ports)) return undefined;
+  const kept = JSON.parse(fs.readFileSync(layout.ports, 'utf8')) as Omit<Ports, 'archiver'> & Partial<Ports>;
+  const usual = kept.moray === defaultPorts.moray ? defaultPorts.archiver : undefined;
+  return { ...kept, archiver: kept.archiver ?? usual ?? (await freePorts(1))[0] ?? 0 };
 }
 
 function inRow(ports: readonly number[]): Ports {
-  const [moray = 0, frontdoor = 0, first = 0, second = 0, mahi = 0, supervisor = 0, agent = 0, morayMonitor = 0] =
-    ports;
-  return { moray, frontdoor, storage: [first, second], mahi, supervisor, agent, morayMonitor };
+  const [moray = 0, frontdoor = 0, first = 0, second = 0, mahi = 0, supervisor = 0, agent = 0, ...more] = ports;
+  const [morayMonitor = 0, archiver = 0] = more;
+  return { moray, frontdoor, storage: [first, second], mahi, supervisor, agent, morayMonitor, archiver };
 }
 
 function keep(layout: Layout, ports: Ports): Ports {
@@ -43,8 +55,8 @@ function keep(layout: Layout, ports: Ports): Ports {
 }
 
 /** All are held open until the last is known, so that they differ. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => net.createServer());
+async function freePorts(wanted: number): Promise<number[]> {
+  const servers = Array.from({ length: wanted }, () => net.createServer());
   await Promise.all(servers.map((server) => new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))));
   const ports = servers.map((server) => (server.address() as net.AddressInfo).port);
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));

@@ -38,6 +38,7 @@ export interface ReadyBox {
   readonly manta: { readonly url: string; readonly user: string; readonly keyId: string; readonly keyFile?: string };
   readonly agent: { readonly url: string };
   readonly supervisor: { readonly url: string };
+  readonly archiver: { readonly url: string };
   readonly sshAuthSock?: string;
   readonly pids: Readonly<Partial<Record<ServiceName, number>>>;
 }
@@ -52,7 +53,11 @@ export interface RunningBox {
 const longestSocketPath = 100;
 
 /** Stages that start together, in order. */
-const stages: readonly (readonly ServiceName[])[] = [['moray'], ['storage', 'frontdoor'], ['supervisor', 'agent']];
+const stages: readonly (readonly ServiceName[])[] = [
+  ['moray'],
+  ['storage', 'frontdoor'],
+  ['supervisor', 'agent', 'archiver'],
+];
 
 /** @throws VError `BoxInUseError`, `BoxError`, `IdentityError`, or the error of the service that does not start. */
 export async function startBox(options: UpOptions): Promise<RunningBox> {
@@ -175,6 +180,7 @@ function describe(
     },
     agent: { url: urls.agentUrl },
     supervisor: { url: urls.supervisorUrl },
+    archiver: { url: urls.archiverUrl },
     ...(sshAuthSock === undefined ? {} : { sshAuthSock }),
     pids,
   };

@@ -15,6 +15,7 @@
  */
 import type { Clock } from '../common/clock.js';
 import type { Logger } from '../common/logging.js';
+import { repeat } from '../common/repeat.js';
 import { and, eq, ge, or, present } from '../moray/client/filter.js';
 import type { BatchRequest, MorayClient, MorayObject } from '../moray/client/types.js';
 import { isUuid, type ObjectFiles, type ObjectName } from './object-files.js';
@@ -92,8 +93,8 @@ export function startRemoval(options: RemovalOptions & { readonly everyMs: numbe
   stop(): Promise<void>;
 } {
   const stops = [
-    repeat(options.everyMs, 'reading the delete log', () => removeLogged(options), options),
-    repeat(options.walkEveryMs, 'walking the files', () => removeOrphans(options), options),
+    repeatLogged(options.everyMs, 'reading the delete log', () => removeLogged(options), options),
+    repeatLogged(options.walkEveryMs, 'walking the files', () => removeOrphans(options), options),
   ];
   return {
     stop: async () => {
@@ -102,34 +103,30 @@ export function startRemoval(options: RemovalOptions & { readonly everyMs: numbe
   };
 }
 
-function repeat(
+function repeatLogged(
   everyMs: number,
   what: string,
   run: () => Promise<number>,
   { clock, log }: RemovalOptions,
 ): () => Promise<void> {
   let stopped = false;
-  let running: Promise<void> = Promise.resolve();
-  let cancel = clock.after(everyMs, turn);
-  function turn(): void {
-    running = run()
-      .then(
-        (removed) => {
-          if (removed > 0) log.info({ removed }, 'bytes removed that no entry names (%s)', what);
-        },
-        (error: Error) => {
-          if (error.name === 'BucketNotFoundError') log.debug({ err: error }, 'nothing was ever stored or deleted');
-          else if (!stopped) log.warn({ err: error }, '%s failed: nothing more is removed until the next time', what);
-        },
-      )
-      .then(() => {
-        if (!stopped) cancel = clock.after(everyMs, turn);
-      });
-  }
-  return async () => {
+  const stop = repeat({
+    clock,
+    pauseMs: everyMs,
+    run: async () => {
+      try {
+        const removed = await run();
+        if (removed > 0) log.info({ removed }, 'bytes removed that no entry names (%s)', what);
+      } catch (error) {
+        const isNew = (error as Error).name === 'BucketNotFoundError';
+        if (isNew) log.debug({ err: error }, 'nothing was ever stored or deleted');
+        else if (!stopped) log.warn({ err: error }, '%s failed: nothing more is removed until the next time', what);
+      }
+    },
+  });
+  return () => {
     stopped = true;
-    cancel();
-    await running;
+    return stop();
   };
 }
 

@@ -21,7 +21,7 @@ t.test(
       [{ exec: 'sleep 0.1; wc -w' }, { type: 'reduce', exec: "awk '{ s += $1 } END { print s }'" }],
       inputs,
     );
-    const rounds: readonly Service[] = ['moray', 'storage', 'frontdoor', 'supervisor', 'agent'];
+    const rounds: readonly Service[] = ['moray', 'storage', 'frontdoor', 'supervisor', 'agent', 'archiver'];
     for (let round = 0; round < 2; round++) for (const service of rounds) await kill(box, service);
     await waitDone(box, id, 300_000);
     const job = await readJob(box, id);

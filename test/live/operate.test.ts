@@ -16,9 +16,12 @@ t.test('a Marlin is looked at, saved, stopped, and made again elsewhere', async 
   const status = marlin('status', '--data', box.data);
   t.equal(status.status, 0, status.stderr);
   t.match(status.stdout, /^SERVICE +PID +ANSWER\nmoray +\d+ {2}port \d+\nstorage +\d+ {2}http/);
-  t.match(status.stdout, /\nagent +\d+ {2}http:\S+, zones: .*(ready|uninit)/);
+  t.match(
+    status.stdout,
+    /\nagent +\d+ {2}http:\S+, zones: .*(ready|uninit).*\narchiver +\d+ {2}http:\S+, \d+ jobs in hand/,
+  );
   const json = JSON.parse(marlin('status', '--json', '--data', box.data).stdout);
-  t.match(json, { pid: Number, services: [{ name: 'moray', says: String }, {}, {}, {}, {}] });
+  t.match(json, { pid: Number, services: [{ name: 'moray', says: String }, {}, {}, {}, {}, {}] });
 
   const work = t.testdir();
   const archive = path.join(work, 'saved.tar');

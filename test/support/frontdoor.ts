@@ -48,6 +48,9 @@ export interface TestFrontdoor {
   readonly url: string;
   readonly port: number;
   readonly moray: TestMoray;
+  /** The accounts port. */
+  readonly mahiUrl: string;
+  readonly tokenKeyFile: string;
   /** Roots of the storage nodes: `<root>/<creator>/<objectid>`. */
   readonly storageRoots: readonly string[];
   readonly accounts: Readonly<Record<'wilma' | 'fred' | 'poseidon', TestAccount>>;
@@ -106,6 +109,8 @@ export async function startTestFrontdoor(t: Test, change: object = {}): Promise<
     url,
     port,
     moray,
+    mahiUrl: `http://127.0.0.1:${frontdoor.mahiPort}`,
+    tokenKeyFile: config.tokenKeyFile,
     storageRoots,
     accounts,
     signed,

@@ -70,7 +70,7 @@ cp /var/lib/marlin/data/accounts.json /etc/marlin/
 systemctl stop marlin
 unset SSH_AUTH_SOCK MANTA_KEY
 od -An -tx1 -N32 /dev/urandom | tr -d ' \n' >/etc/marlin/token.key
-services='moray storage frontdoor supervisor agent'
+services='moray storage frontdoor supervisor agent archiver'
 for service in $services; do
   sed 's/10\.0\.0\.[0-9]*/127.0.0.1/g' "/usr/share/doc/marlin/examples/$service.json" >"/etc/marlin/$service.json"
   grep -q 'driver process' /etc/default/marlin && sed -i 's/"driver": "oci"/"driver": "process"/' "/etc/marlin/$service.json"

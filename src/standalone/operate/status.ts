@@ -71,6 +71,10 @@ const questions: Readonly<Record<ServiceName, (box: ReadyBox) => Promise<string>
     for (const { state } of zones) counts.set(state, (counts.get(state) ?? 0) + 1);
     return `${agent.url}, zones: ${[...counts].map(([state, count]) => `${count} ${state}`).join(', ')}`;
   },
+  archiver: async ({ archiver }) => {
+    const { inHand, failing } = (await json(`${archiver.url}/kang/snapshot`)) as Record<string, readonly string[]>;
+    return `${archiver.url}, ${inHand?.length} jobs in hand, ${failing?.length} failing`;
+  },
 };
 
 async function get(url: string): Promise<string> {

@@ -27,8 +27,9 @@ t.test('ports: fixed, in a row, or free ones that are kept', async (t) => {
   const layout = layoutOf(t.testdir());
   makeDirectories(layout);
   const free = await choosePorts(layout, 0);
-  const all = [free.moray, free.frontdoor, ...free.storage, free.mahi, free.supervisor, free.agent, free.morayMonitor];
-  t.equal(new Set(all).size, 8, 'all differ');
+  const { storage, ...single } = free;
+  const all = [...storage, ...Object.values(single)];
+  t.equal(new Set(all).size, 9, 'all differ');
   t.same(await choosePorts(layout, 0), free);
   t.same(await choosePorts(layout, undefined), free);
   t.match(await choosePorts(layout, 5000), {
@@ -39,10 +40,23 @@ t.test('ports: fixed, in a row, or free ones that are kept', async (t) => {
     supervisor: 5005,
     agent: 5006,
     morayMonitor: 5007,
+    archiver: 5008,
   });
   t.match(await choosePorts(layoutOf(t.testdir({ etc: {} })), undefined), {
     moray: 2020,
     frontdoor: 8080,
     agent: 9080,
+    archiver: 8091,
   });
+});
+
+t.test('a box of a version without an archiver gets a port for it', async (t) => {
+  const layout = layoutOf(t.testdir());
+  makeDirectories(layout);
+  const { archiver: _archiver, ...older } = await choosePorts(layout, 0);
+  fs.writeFileSync(layout.ports, JSON.stringify(older));
+  const ports = await choosePorts(layout, undefined);
+  t.match(ports, older);
+  t.ok(ports.archiver > 0);
+  t.same(await choosePorts(layout, 0), ports, 'and keeps it');
 });
