@@ -26,6 +26,7 @@ export const configSchema = {
     datacenter: { type: 'string', default: '', description: 'named in the conditions of jobs as their region' },
     multiDC: { type: 'boolean', default: false, description: 'copies of an object need two datacenters' },
     maxObjectCopies: { type: 'integer', minimum: 1, default: 9, description: 'largest durability-level' },
+    enableMPU: { type: 'boolean', default: true, description: 'multipart uploads are served' },
     maxStreamingSizeMb: {
       type: 'integer',
       minimum: 1,

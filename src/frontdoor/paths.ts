@@ -7,7 +7,7 @@
  */
 
 /** Names at the first level of an account. They exist without a record. */
-export const rootNames = ['jobs', 'public', 'reports', 'stor'] as const;
+export const rootNames = ['jobs', 'public', 'reports', 'stor', 'uploads'] as const;
 
 /** What kind of place a path is, seen from its components alone. */
 export type PathKind =
@@ -65,6 +65,11 @@ function kindOf(components: readonly string[]): PathKind {
   if (components.length === 1) return 'root';
   if (root === 'jobs' && components.length === 3 && third === 'stor') return 'job stor';
   return 'entry';
+}
+
+/** Whether the path is that of multipart uploads, or below. */
+export function isUploadPath({ components: [root] }: ResourcePath): boolean {
+  return root === 'uploads';
 }
 
 function isRootName(name: string): boolean {

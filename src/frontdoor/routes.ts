@@ -17,15 +17,24 @@ import type { Handler } from './request/call.js';
 import { attachSession } from './sessions/attach.js';
 import { refuseOnRoot, storageDelete, storageOptions, storagePut, storageRead } from './storage-routes.js';
 import { createToken } from './token-route.js';
+import { commitUpload } from './uploads/commit.js';
+import { abortUpload, getUploadState, putPart } from './uploads/control.js';
+import { createUpload } from './uploads/create.js';
+import { redirectToUpload } from './uploads/upload.js';
 
 interface Route {
   readonly name: string;
+  /** `*`: any. */
   readonly method: string;
   readonly pattern: string;
   readonly handle: Handler;
   /** Only if the query has one of these parameters. */
   readonly query?: readonly string[];
+  /** Only if this parameter is a UUID. */
+  readonly uuid?: string;
 }
+
+const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 const jobsQuery = ['state', 'status', 'name'];
 
@@ -44,6 +53,13 @@ const routes: readonly Route[] = [
   { name: 'joberrors', method: 'GET', pattern: ':login/jobs/:job/live/err', handle: jobErrors },
   { name: 'jobfailures', method: 'GET', pattern: ':login/jobs/:job/live/fail', handle: jobFailures },
   { name: 'attachsession', method: 'GET', pattern: ':login/medusa/attach/:job/:role', handle: attachSession },
+  { name: 'createupload', method: 'POST', pattern: ':login/uploads', handle: createUpload },
+  { name: 'findupload', method: '*', pattern: ':login/uploads/:upload', uuid: 'upload', handle: redirectToUpload },
+  { name: 'findpart', method: '*', pattern: ':login/uploads/:upload/:part', uuid: 'upload', handle: redirectToUpload },
+  { name: 'uploadstate', method: 'GET', pattern: ':login/uploads/:prefix/:upload/state', handle: getUploadState },
+  { name: 'commitupload', method: 'POST', pattern: ':login/uploads/:prefix/:upload/commit', handle: commitUpload },
+  { name: 'abortupload', method: 'POST', pattern: ':login/uploads/:prefix/:upload/abort', handle: abortUpload },
+  { name: 'putpart', method: 'PUT', pattern: ':login/uploads/:prefix/:upload/:part', handle: putPart },
   { name: 'getstorage', method: 'GET', pattern: '*', handle: storageRead },
   { name: 'headstorage', method: 'HEAD', pattern: '*', handle: storageRead },
   { name: 'putstorage', method: 'PUT', pattern: '*', handle: storagePut },
@@ -62,11 +78,20 @@ export function matchRoute(method: string, target: ResourcePath, query: ParsedUr
   const allowed = new Set<string>();
   for (const route of compiled) {
     const parameters = route.match(target);
-    if (parameters === undefined || !(route.row.query?.some((name) => given.has(name)) ?? true)) continue;
-    if (route.row.method === method) return { found: true, route: route.row, parameters };
+    if (parameters === undefined || !isMeant(route.row, parameters, given)) continue;
+    if (route.row.method === method || route.row.method === '*') return { found: true, route: route.row, parameters };
     allowed.add(route.row.method);
   }
   return { found: false, allowed: [...allowed] };
+}
+
+function isMeant(
+  { query, uuid }: Route,
+  parameters: Readonly<Record<string, string>>,
+  given: ReadonlySet<string>,
+): boolean {
+  if (uuid !== undefined && !uuidPattern.test(parameters[uuid] ?? '')) return false;
+  return query?.some((name) => given.has(name)) ?? true;
 }
 
 interface CompiledRoute {

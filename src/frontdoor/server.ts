@@ -14,7 +14,7 @@ import { auditRequest } from '../http/audit.js';
 import { httpError, isHttpError } from '../http/errors.js';
 import { closeServer, listen } from '../http/listen.js';
 import { watchSilence } from '../http/silence.js';
-import { cleanPath, parsePath } from './paths.js';
+import { cleanPath, isUploadPath, parsePath } from './paths.js';
 import { identify } from './request/authentication.js';
 import type { Arrival, Services, Upgrade } from './request/call.js';
 import { parseContentType } from './request/content-type.js';
@@ -93,6 +93,7 @@ async function answer(
   const target = parsePath(path);
   if (target === null) throw httpError('InvalidResource', path);
   const query = querystring.parse(rawQuery.join('?'));
+  if (isUploadPath(target) && !services.config.enableMPU) throw httpError('ResourceDoesNotExist', path);
   const match = matchRoute(method, target, query);
   if (!match.found) {
     if (match.allowed.length === 0) throw httpError('ResourceDoesNotExist', path);

@@ -9,6 +9,7 @@ import { putObject } from './objects/put.js';
 import { readObject } from './objects/read.js';
 import { removeObject } from './objects/remove.js';
 import { updateMetadata } from './objects/update.js';
+import { isUploadPath } from './paths.js';
 import type { Call } from './request/call.js';
 import { isDirectoryType, isLinkType } from './request/content-type.js';
 import { respondEmpty } from './request/respond.js';
@@ -26,6 +27,8 @@ export async function storageRead(call: Call): Promise<void> {
 }
 
 export async function storagePut(call: Call): Promise<void> {
+  // Below the uploads there are parts, and directories that we make.
+  if (isUploadPath(call.target) && call.target.kind === 'entry') throw httpError('MethodNotAllowedError', call.method);
   const { metadata } = call.query;
   if (metadata !== undefined && metadata !== '') return updateMetadata(call);
   if (isDirectoryType(call.contentType)) return makeDirectory(call);

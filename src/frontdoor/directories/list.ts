@@ -45,10 +45,10 @@ const rootMtime = '2013-05-22T17:39:43.714Z';
 
 /** The roots of an account; `marker` is exclusive here, and there is no limit. */
 export async function readAccountRoot(call: Call): Promise<void> {
-  const { response, query, method } = call;
+  const { response, query, method, services } = call;
   assertAllowed(call, { action: 'getdirectory', key: call.key, roles: [] });
   const marker = typeof query['marker'] === 'string' ? query['marker'] : '';
-  const names = rootNames.filter((name) => name > marker);
+  const names = rootNames.filter((name) => name > marker && (name !== 'uploads' || services.config.enableMPU));
   setHeaders(response, { 'Content-Type': directoryContentType, 'Result-Set-Size': names.length });
   response.writeHead(200);
   const body = names.map((name) => `${JSON.stringify({ name, type: 'directory', mtime: rootMtime })}\n`).join('');

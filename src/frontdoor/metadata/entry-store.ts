@@ -27,6 +27,8 @@ export interface EntryStore {
    * there any more.
    */
   put(entry: Entry, replaces: StoredEntry | undefined, nowMs: number): Promise<void>;
+  /** Several of these, all or none. */
+  putTogether(changes: readonly EntryChange[], nowMs: number): Promise<void>;
   /** Writes several entries that nobody else writes. */
   putAll(entries: readonly Entry[]): Promise<void>;
   /** @throws VError `EtagConflictError` when another version, or none, is there. */
@@ -37,6 +39,11 @@ export interface EntryStore {
   count(dirname: string): Promise<number>;
   /** Whether the directory can take another entry; tells the truth within about a tenth. */
   hasRoom(dirname: string): Promise<boolean>;
+}
+
+export interface EntryChange {
+  readonly entry: Entry;
+  readonly replaces: StoredEntry | undefined;
 }
 
 export const maxDirectoryEntries = 1_000_000;
@@ -64,19 +71,19 @@ export function createEntryStore(moray: MorayClient): EntryStore {
     }
   }
 
+  async function putTogether(changes: readonly EntryChange[], nowMs: number): Promise<void> {
+    const requests = changes.flatMap(({ entry, replaces }): readonly BatchRequest[] => {
+      const options = { etag: replaces?.version ?? null };
+      const put = { operation: 'put', bucket: entryBucket, key: entry.key, value: entry, options } as const;
+      return [put, ...deleteLog(replaces, entry, nowMs)];
+    });
+    await moray.batch(requests);
+  }
+
   return {
     get: shareRuns(get),
-    async put(entry, replaces, nowMs) {
-      const etag = replaces?.version ?? null;
-      const put: BatchRequest = {
-        operation: 'put',
-        bucket: entryBucket,
-        key: entry.key,
-        value: entry,
-        options: { etag },
-      };
-      await moray.batch([put, ...deleteLog(replaces, entry, nowMs)]);
-    },
+    put: (entry, replaces, nowMs) => putTogether([{ entry, replaces }], nowMs),
+    putTogether,
     async putAll(entries) {
       await moray.batch(
         entries.map((entry) => ({ operation: 'put', bucket: entryBucket, key: entry.key, value: entry })),

@@ -1,6 +1,7 @@
 /** Entries: what the namespace is made of. One record in bucket `manta` per object or directory. Source: spec 07 §4.1. */
 import type { StoredHeaders } from '../objects/stored-headers.js';
 import { lastName, parentKey } from '../paths.js';
+import type { UploadRecord } from '../uploads/record.js';
 
 /** One copy of an object's bytes. */
 export interface Shark {
@@ -40,6 +41,8 @@ export interface ObjectEntry extends CommonFields {
 
 export interface DirectoryEntry extends CommonFields {
   readonly type: 'directory';
+  /** Only in the directory of the parts of a multipart upload. */
+  readonly upload?: UploadRecord;
 }
 
 export type Entry = ObjectEntry | DirectoryEntry;
@@ -79,6 +82,31 @@ export function commonFields(maker: EntryMaker, isRoot = false) {
 
 export function directoryEntry(maker: EntryMaker, isRoot = false): DirectoryEntry {
   return { ...commonFields(maker, isRoot), type: 'directory' };
+}
+
+export interface StoredBytes {
+  readonly sizeBytes: number;
+  /** base64 */
+  readonly md5: string;
+  readonly contentType: string;
+  readonly disposition: string | undefined;
+  readonly objectId: string;
+  readonly nodes: readonly { readonly id: string; readonly datacenter: string }[];
+}
+
+export function objectEntry(maker: EntryMaker, bytes: StoredBytes): ObjectEntry {
+  const { sizeBytes, md5, contentType, disposition, objectId, nodes } = bytes;
+  return {
+    ...commonFields(maker),
+    type: 'object',
+    contentLength: sizeBytes,
+    contentMD5: md5,
+    contentType,
+    ...(disposition === undefined ? {} : { contentDisposition: disposition }),
+    etag: objectId,
+    objectId,
+    sharks: nodes.map(({ datacenter, id }): Shark => ({ datacenter, manta_storage_id: id })),
+  };
 }
 
 /** One line of a directory listing. */

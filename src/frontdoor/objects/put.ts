@@ -4,24 +4,25 @@
  */
 import crypto from 'node:crypto';
 import { httpError } from '../../http/errors.js';
-import { commonFields, isObject, type ObjectEntry, type Shark, type StoredEntry } from '../metadata/entry.js';
+import { isObject, type ObjectEntry, objectEntry, type StoredEntry } from '../metadata/entry.js';
 import { type Loaded, loadForWriting, rolesOf, writeEntry } from '../metadata/load.js';
 import { parentKey } from '../paths.js';
-import { chooseNodes, type StorageNode } from '../placement/choose.js';
+import type { StorageNode } from '../placement/choose.js';
 import type { Call } from '../request/call.js';
 import { defaultContentType } from '../request/content-type.js';
 import { assertAllowed, roleTags } from '../request/permission.js';
 import { respondEmpty } from '../request/respond.js';
 import { checkConditions } from './check-conditions.js';
 import { canonicalDisposition } from './disposition.js';
-import { type Destination, openUploads, type Received, readSmall, receive, storeEverywhere } from './receive.js';
-import { announcedDigest, announcedSize, megabytes, requestedCopies } from './size.js';
+import { destination } from './place.js';
+import { openUploads, type Received, readSmall, receive, storeEverywhere } from './receive.js';
+import { announcedDigest, announcedSize, requestedCopies } from './size.js';
 import { headersToStore } from './stored-headers.js';
 
 /** Bodies up to this size are kept in memory while they are stored. */
 const smallBytes = 64 * 1024;
 
-const emptyMd5 = '1B2M2Y8AsgTpgAmY7PhCfg==';
+export const emptyMd5 = '1B2M2Y8AsgTpgAmY7PhCfg==';
 
 /** Headers that cannot be meant for a directory. */
 const objectHeaders = ['content-length', 'content-md5', 'durability-level'];
@@ -40,22 +41,21 @@ export async function putObject(call: Call): Promise<void> {
   const objectId = call.services.newId();
   const { received, nodes } = await takeBytes(call, upload, objectId);
 
-  const sharks = nodes.map(({ datacenter, id }): Shark => ({ datacenter, manta_storage_id: id }));
   const entry = await writeEntry(call, loaded.stored, (before): ObjectEntry => {
     assertReplaceable(call, before);
-    const nowMs = call.services.clock.nowMs();
     const { key, owner } = call;
-    return {
-      ...commonFields({ key, owner: owner.account.uuid, roles, headers: upload.headers, nowMs }),
-      type: 'object',
-      contentLength: received.sizeBytes,
-      contentMD5: received.md5,
-      contentType: call.contentType?.text ?? defaultContentType,
-      ...(upload.disposition === undefined ? {} : { contentDisposition: upload.disposition }),
-      etag: objectId,
-      objectId,
-      sharks,
-    };
+    const nowMs = call.services.clock.nowMs();
+    return objectEntry(
+      { key, owner: owner.account.uuid, roles, headers: upload.headers, nowMs },
+      {
+        sizeBytes: received.sizeBytes,
+        md5: received.md5,
+        contentType: call.contentType?.text ?? defaultContentType,
+        disposition: upload.disposition,
+        objectId,
+        nodes,
+      },
+    );
   });
   const { origin } = call.request.headers;
   respondEmpty(call.response, 204, {
@@ -67,7 +67,7 @@ export async function putObject(call: Call): Promise<void> {
 }
 
 /** @throws VError `InvalidUpdate`, `OperationNotAllowedOnDirectory` when a directory is there. */
-function assertReplaceable(call: Call, stored: StoredEntry | undefined): void {
+export function assertReplaceable(call: Call, stored: StoredEntry | undefined): void {
   if (stored === undefined || isObject(stored)) return;
   const header = objectHeaders.find((name) => call.request.headers[name] !== undefined);
   if (header !== undefined) throw httpError('InvalidUpdate', header, ' on a directory');
@@ -98,7 +98,7 @@ function announce(call: Call): Announced {
   };
 }
 
-async function assertRoom(call: Call, { stored }: Loaded): Promise<void> {
+export async function assertRoom(call: Call, { stored }: Loaded): Promise<void> {
   if (stored !== undefined) return;
   const dirname = parentKey(call.key);
   if (!(await call.services.entries.hasRoom(dirname))) throw httpError('DirectoryLimitExceeded', dirname);
@@ -109,17 +109,9 @@ async function takeBytes(
   { sizeBytes, maxBytes, neededBytes, copies, digest }: Announced,
   objectId: string,
 ): Promise<{ received: Received; nodes: readonly StorageNode[] }> {
-  const { services, request, response, owner, requestId } = call;
+  const { services, request, response } = call;
   if (sizeBytes === 0) return { received: { sizeBytes: 0, md5: emptyMd5 }, nodes: [] };
-  const to: Destination = {
-    nodes: services.nodes,
-    sets: await place(call, copies, { wantedMb: megabytes(maxBytes), neededMb: megabytes(neededBytes) }),
-    path: `/${owner.account.uuid}/${objectId}`,
-    maxBytes,
-    contentType: defaultContentType,
-    requestId,
-    onRefused: (error) => services.log.warn({ err: error, req_id: requestId }, 'a storage node did not take an upload'),
-  };
+  const to = await destination(call, { copies, maxBytes, neededBytes, objectId });
   const stallMs = services.config.dataTimeoutMs;
   if (request.headers.expect === undefined && sizeBytes !== undefined && sizeBytes <= smallBytes) {
     const bytes = await readSmall(request, stallMs);
@@ -129,7 +121,7 @@ async function takeBytes(
   }
   const uploads = await openUploads(to, sizeBytes);
   if (request.headers.expect !== undefined) response.writeContinue();
-  const received = await receive({ request, uploads, sizeBytes, maxBytes, stallMs });
+  const received = await receive({ source: request, uploads, sizeBytes, maxBytes, stallMs });
   assertDigest(digest, received.md5);
   return { received, nodes: received.sizeBytes === 0 ? [] : uploads.map(({ node }) => node) };
 }
@@ -137,22 +129,4 @@ async function takeBytes(
 /** @throws VError `ContentMD5Mismatch` */
 function assertDigest(announced: string | undefined, computed: string): void {
   if (announced !== undefined && announced !== computed) throw httpError('ContentMD5Mismatch', computed, announced);
-}
-
-/** On nodes with room for all that may come; if there are none, on such as have room for what is sure to come. */
-async function place(call: Call, copies: number, { wantedMb, neededMb }: { wantedMb: number; neededMb: number }) {
-  const { config, picker, random } = call.services;
-  const { maxPercentUsed, maxOperatorPercentUsed } = config.storage;
-  const request = {
-    copies,
-    multiDc: config.multiDC,
-    maxPercentUsed: call.isOperator ? maxOperatorPercentUsed : maxPercentUsed,
-  };
-  const nodes = await picker.nodes();
-  for (const sizeMb of [wantedMb, neededMb]) {
-    const placement = chooseNodes(nodes, { ...request, sizeMb }, random);
-    if (placement.found) return placement.sets;
-    if (placement.problem === 'no nodes') throw httpError('NoStorageNodes');
-  }
-  throw httpError('NotEnoughSpace', neededMb);
 }

@@ -1,23 +1,14 @@
-/**
- * GET and HEAD of an object. HEAD is answered from the entry alone. For GET the copies are asked in random order; when
- * one breaks off, the next goes on where it stopped, so that an answer that was begun is finished if any copy is whole.
- */
-import VError from 'verror';
+/** GET and HEAD of an object. HEAD is answered from the entry alone. */
 import { customHttpError, httpError } from '../../http/errors.js';
 import type { ObjectEntry, StoredEntry } from '../metadata/entry.js';
-import { shuffled } from '../placement/choose.js';
 import type { Call } from '../request/call.js';
 import { assertAllowed } from '../request/permission.js';
 import { type HeaderValues, respondEmpty, respondStream, setHeaders } from '../request/respond.js';
 import { checkConditions } from './check-conditions.js';
 import { rangeCounts } from './conditions.js';
+import { type ByteRange, readCopies } from './copies.js';
 import { parseRange } from './ranges.js';
 import { returnedHeaders } from './returned-headers.js';
-
-interface Part {
-  readonly first: number;
-  readonly last: number;
-}
 
 export async function readObject(call: Call, stored: StoredEntry<ObjectEntry>): Promise<void> {
   const { entry } = stored;
@@ -61,7 +52,7 @@ export async function readObject(call: Call, stored: StoredEntry<ObjectEntry>): 
   await send(call, entry, { status: 200, first: 0, last: entry.contentLength - 1 });
 }
 
-async function send(call: Call, entry: ObjectEntry, part: Part & { readonly status: 200 | 206 }): Promise<void> {
+async function send(call: Call, entry: ObjectEntry, part: ByteRange & { readonly status: 200 | 206 }): Promise<void> {
   const { response } = call;
   const sizeBytes = part.last - part.first + 1;
   setHeaders(response, { 'Content-Length': sizeBytes });
@@ -70,35 +61,7 @@ async function send(call: Call, entry: ObjectEntry, part: Part & { readonly stat
     response.end();
     return;
   }
-  await respondStream(response, copiesOf(call, entry, part), () => response.writeHead(part.status));
-}
-
-/** Bytes from `first` to `last`, of whichever copies give them. @throws VError when no copy is left. */
-async function* copiesOf(call: Call, entry: ObjectEntry, { first, last }: Part): AsyncGenerator<Buffer> {
-  const { nodes, picker, random } = call.services;
-  const path = `/${entry.creator ?? entry.owner}/${entry.objectId}`;
-  let at = first;
-  for (const shark of shuffled(entry.sharks, random)) {
-    const url = await picker.urlOf(shark.manta_storage_id);
-    const whole = at === 0 && last === entry.contentLength - 1;
-    try {
-      const range = whole ? undefined : { first: at, last };
-      const bytes = await nodes.read({ url, path, requestId: call.requestId, range });
-      for await (const chunk of bytes as AsyncIterable<Buffer>) {
-        const wanted = at + chunk.length > last + 1 ? chunk.subarray(0, last + 1 - at) : chunk;
-        at += wanted.length;
-        yield wanted;
-      }
-      if (at > last) return;
-      call.services.log.error({ req_id: call.requestId, url, path, at, last }, 'a copy of an object is too short');
-    } catch (error) {
-      call.services.log.warn(
-        { err: error, req_id: call.requestId, url, path, at },
-        'a copy of an object cannot be read',
-      );
-    }
-  }
-  throw new VError({ name: 'NoCopyError', info: { path } }, 'no copy of object %s could be read', path);
+  await respondStream(response, readCopies(call, entry, part), () => response.writeHead(part.status));
 }
 
 /** @throws VError `NotAcceptable` */

@@ -85,8 +85,16 @@ function storedOtherwise(node: StorageNode): Error {
   return new VError({ name: 'StorageNodeError' }, 'storage node %s stored other bytes than it was sent', node.id);
 }
 
+/** Where bytes come from: a request is one. */
+export interface ByteSource {
+  iterator(options: { readonly destroyOnReturn: boolean }): AsyncIterable<unknown>;
+  /** Whether everything has come. */
+  readonly complete: boolean;
+  readonly destroyed: boolean;
+}
+
 export interface ReceiveOptions {
-  readonly request: Request;
+  readonly source: ByteSource;
   readonly uploads: readonly OpenUpload[];
   readonly sizeBytes: number | undefined;
   readonly maxBytes: number;
@@ -127,11 +135,11 @@ export async function receive(options: ReceiveOptions): Promise<Received> {
   }
 }
 
-async function pump({ request, uploads, maxBytes, sizeBytes: announced }: ReceiveOptions, watch: Watch) {
+async function pump({ source, uploads, maxBytes, sizeBytes: announced }: ReceiveOptions, watch: Watch) {
   const hash = crypto.createHash('md5');
   let sizeBytes = 0;
   try {
-    for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    for await (const chunk of source.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       watch.progress();
       sizeBytes += chunk.length;
       if (sizeBytes > maxBytes) throw httpError('MaxContentLengthExceeded', sizeBytes);
@@ -141,10 +149,10 @@ async function pump({ request, uploads, maxBytes, sizeBytes: announced }: Receiv
       watch.progress();
     }
   } catch (error) {
-    if (request.destroyed && !request.complete) throw httpError('UploadAbandoned');
+    if (source.destroyed && !source.complete) throw httpError('UploadAbandoned');
     throw error;
   }
-  if (!request.complete || (announced !== undefined && sizeBytes !== announced)) throw httpError('UploadAbandoned');
+  if (!source.complete || (announced !== undefined && sizeBytes !== announced)) throw httpError('UploadAbandoned');
   return { sizeBytes, md5: hash.digest('base64') };
 }
 

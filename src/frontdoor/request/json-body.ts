@@ -3,13 +3,13 @@ import crypto from 'node:crypto';
 import { httpError } from '../../http/errors.js';
 import type { Call } from './call.js';
 
-const maxBodyBytes = 100_000;
+const defaultMaxBytes = 100_000;
 
 /**
  * The body as JSON; a missing one, or one that does not say it is JSON, counts as `{}`.
  * @throws VError `RequestEntityTooLargeError`, `BadDigest`, `InvalidContent`.
  */
-export async function readJson(call: Call): Promise<unknown> {
+export async function readJson(call: Call, maxBodyBytes = defaultMaxBytes): Promise<unknown> {
   const { request, response } = call;
   if (request.headers.expect !== undefined) response.writeContinue();
   const pieces: Buffer[] = [];

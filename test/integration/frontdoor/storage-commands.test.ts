@@ -14,7 +14,7 @@ t.test('the published storage commands work', async (t) => {
     return stdout;
   };
 
-  t.equal(await succeeds('mls', ['~~']), 'jobs/\npublic/\nreports/\nstor/\n', 'every account has its roots');
+  t.equal(await succeeds('mls', ['~~']), 'jobs/\npublic/\nreports/\nstor/\nuploads/\n', 'every account has its roots');
   t.equal(await succeeds('mls', []), '', 'which are empty');
   await succeeds('mmkdir', ['-p', '~~/stor/a/b']);
   await succeeds('mmkdir', ['-p', '~~/stor/a/b']);

@@ -1,0 +1,48 @@
+/** Where the bytes of a new object go. */
+import { httpError } from '../../http/errors.js';
+import { chooseNodes } from '../placement/choose.js';
+import type { Call } from '../request/call.js';
+import { defaultContentType } from '../request/content-type.js';
+import type { Destination } from './receive.js';
+import { megabytes } from './size.js';
+
+interface WantedSpace {
+  readonly copies: number;
+  readonly maxBytes: number;
+  /** Without room for so many there is no upload. */
+  readonly neededBytes: number;
+  readonly objectId: string;
+}
+
+/** @throws VError `NoStorageNodes`, `NotEnoughSpace`. */
+export async function destination(call: Call, wanted: WantedSpace): Promise<Destination> {
+  const { copies, maxBytes, neededBytes, objectId } = wanted;
+  const { services, owner, requestId } = call;
+  return {
+    nodes: services.nodes,
+    sets: await place(call, copies, { wantedMb: megabytes(maxBytes), neededMb: megabytes(neededBytes) }),
+    path: `/${owner.account.uuid}/${objectId}`,
+    maxBytes,
+    contentType: defaultContentType,
+    requestId,
+    onRefused: (error) => services.log.warn({ err: error, req_id: requestId }, 'a storage node did not take an upload'),
+  };
+}
+
+/** Nodes with room for all that may come; if there are none, such as have room for what is sure to come. */
+async function place(call: Call, copies: number, { wantedMb, neededMb }: { wantedMb: number; neededMb: number }) {
+  const { config, picker, random } = call.services;
+  const { maxPercentUsed, maxOperatorPercentUsed } = config.storage;
+  const request = {
+    copies,
+    multiDc: config.multiDC,
+    maxPercentUsed: call.isOperator ? maxOperatorPercentUsed : maxPercentUsed,
+  };
+  const nodes = await picker.nodes();
+  for (const sizeMb of [wantedMb, neededMb]) {
+    const placement = chooseNodes(nodes, { ...request, sizeMb }, random);
+    if (placement.found) return placement.sets;
+    if (placement.problem === 'no nodes') throw httpError('NoStorageNodes');
+  }
+  throw httpError('NotEnoughSpace', neededMb);
+}
