@@ -21,6 +21,7 @@ import { configSchema as storageSchema } from '../../src/storage/config.js';
 import { startStorage } from '../../src/storage/service.js';
 import { generateKey, signedHeaders, type TestKey } from './accounts.js';
 import { startTestMoray, type TestMoray } from './moray.js';
+import { type Session, startOnTerminal } from './terminal.js';
 
 export interface TestAnswer {
   readonly status: number;
@@ -56,6 +57,8 @@ export interface TestFrontdoor {
   readonly accounts: Readonly<Record<'wilma' | 'fred' | 'poseidon', TestAccount>>;
   /** A published command, such as `mls`, as wilma. */
   run(command: string, args: readonly string[], options?: { readonly stdin?: string | Buffer }): Promise<Ran>;
+  /** A shell command, with the published commands on its path, on a terminal; as wilma. */
+  onTerminal(command: string): Session;
   ask(method: string, path: string, options?: AskOptions): Promise<TestAnswer>;
   /** What `ask` would sign with. */
   signed(login: string): http.OutgoingHttpHeaders;
@@ -82,6 +85,7 @@ export async function startTestFrontdoor(t: Test, change: object = {}): Promise<
       approved_for_provisioning: true,
       groups: login === 'poseidon' ? ['operators'] : [],
       keys: [key.publicKey],
+      ...(login === 'wilma' ? household(key) : {}),
     })),
   });
   fs.writeFileSync(path.join(directory, 'token.key'), crypto.randomBytes(32).toString('hex'));
@@ -101,6 +105,13 @@ export async function startTestFrontdoor(t: Test, change: object = {}): Promise<
   const { port } = frontdoor;
   const url = `http://127.0.0.1:${port}`;
   const home = writeHome(directory, accounts.wilma.key);
+  const env = {
+    MANTA_URL: url,
+    MANTA_USER: 'wilma',
+    MANTA_KEY_ID: accounts.wilma.key.md5,
+    HOME: home,
+    PATH: [commandsDirectory, process.env['PATH'] ?? ''].join(':'),
+  };
   const signed = (login: string) => {
     const { key } = accounts[login as 'wilma'];
     return { ...signedHeaders(key, `/${login}/keys/${key.md5}`) };
@@ -114,10 +125,8 @@ export async function startTestFrontdoor(t: Test, change: object = {}): Promise<
     storageRoots,
     accounts,
     signed,
-    run: (command, args, { stdin } = {}) => {
-      const env = { MANTA_URL: url, MANTA_USER: 'wilma', MANTA_KEY_ID: accounts.wilma.key.md5, HOME: home };
-      return runCommand(command, args, { ...env, PATH: process.env['PATH'] ?? '' }, stdin);
-    },
+    run: (command, args, { stdin } = {}) => runCommand(command, args, env, stdin),
+    onTerminal: (command) => startOnTerminal(command, { ...env, NODE_OPTIONS: '--no-deprecation' }),
     ask: (method, target, { as = 'wilma', headers = {}, body } = {}) =>
       ask(port, { method, path: target, headers: { ...(as === null ? {} : signed(as)), ...headers }, body }),
   };
@@ -157,6 +166,17 @@ function writeConfig(directory: string, config: object): string {
 
 function account(login: string): TestAccount {
   return { login, uuid: crypto.randomUUID(), key: generateKey(login === 'wilma' ? 'rsa' : 'ecdsa') };
+}
+
+/** Wilma's user bob, who has her key, may read what is tagged for readers. */
+function household({ publicKey }: TestKey) {
+  return {
+    users: [{ login: 'bob', uuid: crypto.randomUUID(), keys: [publicKey] }],
+    policies: [{ name: 'read', uuid: crypto.randomUUID(), rules: ['CAN getobject'] }],
+    roles: [
+      { name: 'readers', uuid: crypto.randomUUID(), members: ['bob'], default_members: ['bob'], policies: ['read'] },
+    ],
+  };
 }
 
 /** The published commands find their key in `~/.ssh`. */
