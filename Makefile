@@ -8,7 +8,7 @@ ifneq ($(wildcard $(NODE_PREFIX)/include/node/node.h),)
 export npm_config_nodedir := $(NODE_PREFIX)
 endif
 
-.PHONY: all check check-imports check-unused check-deb check-deploy deb npm-pack proto release test demo bench soak sim clean prepush vm vm-deb
+.PHONY: all check check-imports check-unused check-deb check-deploy deb npm-pack proto release test demo bench soak sim sim-mutations clean prepush vm vm-deb
 .DELETE_ON_ERROR:
 
 all: build/.compiled build/.zone build/bin/marlin
@@ -68,9 +68,13 @@ bench: all
 	env -u NODE_EXTRA_CA_CERTS node build/tools/bench/overhead.js
 	env -u NODE_EXTRA_CA_CERTS node build/tools/bench/zones.js
 
-# Supervisors in virtual time with everything that can go wrong: SEEDS=200 by default, about two a second.
+# Supervisors in virtual time with everything that can go wrong: SEEDS=200 by default, about four a second.
 sim: all
 	node build/test/sim/main.js
+
+# Shows that the simulation finds defects; tens of minutes.
+sim-mutations: all
+	node build/tools/sim/mutations.js
 
 # Long: about ten minutes.
 soak: all

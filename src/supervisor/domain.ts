@@ -74,8 +74,9 @@ export async function startDomain(options: DomainOptions): Promise<OperatedDomai
     const record = await bus.get<JobRecord>('job', jobId);
     if (record === null || record.value.worker !== domain) return null;
     if (record.value.state !== 'done') return takeUp(record, context);
-    const isMarked = record.value.timeCancelled !== undefined && (await markStragglers(record, context));
-    return isMarked ? 'marked' : null;
+    if (record.value.timeCancelled === undefined) return null;
+    await markStragglers(record, context);
+    return 'marked';
   };
   const jobs = new JobTable(find, (error) =>
     log.warn({ err: error }, 'a job could not be looked up; it is tried again'),

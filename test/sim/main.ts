@@ -1,12 +1,14 @@
 /**
  * `make sim`: runs seeds and ends with status 1 at the first that fails, with the shortest trace that still does.
  *
- * Settings, in the environment: SEEDS, how many (200); FIRST, from which on (1); SEED, this one only, with its trace.
+ * Settings, in the environment: SEEDS, how many (200); FIRST, from which on (1); SEED, this one only, with its trace;
+ * BRIEF, no traces; KEEP_GOING, do not stop at a failure.
  */
 import { findShortest } from './shortest.js';
 import { type Outcome, runSeed } from './world.js';
 
 const setting = (name: string) => (process.env[name] === undefined ? undefined : Number(process.env[name]));
+const isSet = (name: string) => process.env[name] !== undefined;
 const say = (line: string) => process.stdout.write(`${line}\n`);
 
 process.on('unhandledRejection', (error) => {
@@ -24,13 +26,12 @@ async function explain(outcome: Outcome): Promise<void> {
 
 const only = setting('SEED');
 if (only !== undefined) {
-  const outcome = await runSeed(only, process.env['QUIET'] === undefined ? { trace: say } : {});
+  const outcome = await runSeed(only, isSet('BRIEF') ? {} : { trace: say });
   say(`seed ${only}: ${outcome.violation ?? 'all is well'}; fingerprint ${outcome.fingerprint}`);
   process.exitCode = outcome.violation === null ? 0 : 1;
 } else {
   const first = setting('FIRST') ?? 1;
   const count = setting('SEEDS') ?? 200;
-  const goesOn = process.env['KEEP_GOING'] !== undefined;
   let [events, commits, longestMs, failures] = [0, 0, 0, 0];
   const startMs = Date.now();
   for (let seed = first; seed < first + count; seed++) {
@@ -41,11 +42,9 @@ if (only !== undefined) {
     if (outcome.violation === null) continue;
     failures++;
     process.exitCode = 1;
-    if (goesOn) say(`seed ${seed}: ${outcome.violation.split('\n')[0]?.slice(0, 300)}`);
-    else {
-      await explain(outcome);
-      break;
-    }
+    if (isSet('BRIEF') || isSet('KEEP_GOING')) say(`seed ${seed}: ${outcome.violation.split('\n')[0]?.slice(0, 300)}`);
+    else await explain(outcome);
+    if (!isSet('KEEP_GOING')) break;
   }
   const tookS = ((Date.now() - startMs) / 1000).toFixed(0);
   say(`${count} seeds from ${first}: ${failures} failed; ${commits} commits, ${events} events, in ${tookS} s`);

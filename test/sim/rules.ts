@@ -102,6 +102,7 @@ export function createRules({ store, isSupervisor, maxTaskRetries }: RulesOption
   function taskHolds(before: TaskRecord | undefined, task: TaskRecord, must: Must): void {
     const { nattempts = 1, timeCommitted, nInputs } = task;
     must(nattempts <= maxTaskRetries + 1, 'too many attempts'); // 7
+    if (before === undefined && task.prevRecordType === 'task') attemptCounts(task, must);
     if (before?.timeCommitted === undefined && timeCommitted !== undefined)
       must(task.state === 'done', 'committed early');
     must(before === undefined || before.state !== 'done' || task.state === 'done', 'a done task is not done any more');
@@ -110,6 +111,13 @@ export function createRules({ store, isSupervisor, maxTaskRetries }: RulesOption
     if (before?.timeOutputsMarkDone === undefined && task.timeOutputsMarkDone !== undefined)
       for (const { value } of store().rows('taskoutput'))
         must(value['taskId'] !== task.taskId || value['timeCommitted'] !== undefined, 'an output is not marked');
+  }
+
+  /** 7: what no agent ever began costs no attempt. */
+  function attemptCounts({ prevRecordId, nattempts }: TaskRecord, must: Must): void {
+    const failed = store().row('task', prevRecordId ?? '')?.value as TaskRecord | undefined;
+    const expected = (failed?.nattempts ?? 1) + (failed?.timeAccepted === undefined ? 0 : 1);
+    must(nattempts === expected, `attempt ${nattempts}, should be ${expected}`);
   }
 
   /** 6: a reducer is told how many inputs there are only when there can be no more. */

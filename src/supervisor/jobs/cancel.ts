@@ -49,11 +49,18 @@ export async function cancelJob(job: Job, context: DomainContext): Promise<void>
   context.look(job);
 }
 
-/** Records that came when the job was over: an input of a user who does not know. @returns whether there were any. */
-export async function markStragglers({ key, value }: Stored<JobRecord>, context: DomainContext): Promise<boolean> {
+/**
+ * Records that came when the job was over: an input of a user who does not know, a mark that was under way. Afterwards no
+ * query finds them.
+ */
+export async function markStragglers({ key, value }: Stored<JobRecord>, context: DomainContext): Promise<void> {
+  const limit = context.tunables.maxRecordsPerCancel;
   const time = value.timeCancelled ?? isoTime(context.env().nowMs);
-  const results = await context.write(cancelRecords(key, time, context.tunables.maxRecordsPerCancel));
-  return results?.some(({ count = 0 }) => count > 0) === true;
+  const asked = and(eq('jobId', key), eq('wantInputRemoved', 'true'), absent('timeInputRemoved'));
+  const removals = (['task', 'taskinput'] as const).map(
+    (bucket): Operation => ({ op: 'update', bucket, filter: asked, fields: { timeInputRemoved: time }, limit }),
+  );
+  await context.write([...cancelRecords(key, time, limit), ...removals]);
 }
 
 /** @returns whether it could be written. */
