@@ -1,6 +1,7 @@
 /**
  * Saving an object that a task made, by the rules that lackey, agent and in-zone tools share (06 §1.4, §5.1): three
- * attempts whatever the error, 1 s and 2 s apart; a missing parent directory is made, with all above it, and the object
+ * attempts whatever the error, 1 s and 2 s apart, and two more when nobody could serve the request, since a service that
+ * is started again on a busy machine may be away for longer than 3 s and no user should see that; a missing parent directory is made, with all above it, and the object
  * sent again at once within the same attempt. How bytes travel is the caller's: it hands in `put`.
  */
 import { dirname } from 'node:path';
@@ -24,6 +25,7 @@ export interface SaveOptions {
 
 export const directoryContentType = 'application/json; type=directory';
 const pausesMs = [1000, 2000];
+const pausesWhileAwayMs = [...pausesMs, 4000, 8000];
 
 /** @param name decoded. @throws Error with the message of the last attempt's failure. */
 export async function saveObject(name: string, { put, pause, makeParents = true }: SaveOptions): Promise<void> {
@@ -35,9 +37,9 @@ export async function saveObject(name: string, { put, pause, makeParents = true 
         answer = await put(name, 'object');
       }
       if (answer.status < 400) return;
-      throw new Error(answer.message ?? `unexpected status ${answer.status}`);
+      throw refusal(answer, 'unexpected');
     } catch (error) {
-      const pauseMs = pausesMs[attempt];
+      const pauseMs = (isAway(error) ? pausesWhileAwayMs : pausesMs)[attempt];
       if (pauseMs === undefined) throw error;
       await pause(pauseMs);
     }
@@ -51,7 +53,17 @@ async function makeDirectory(put: Put, name: string): Promise<void> {
     await makeDirectory(put, dirname(name));
     answer = await put(name, 'directory');
   }
-  if (answer.status >= 400) throw new Error(answer.message ?? `cannot make "${name}": status ${answer.status}`);
+  if (answer.status >= 400) throw refusal(answer, `cannot make "${name}":`);
+}
+
+function refusal({ status, message }: PutAnswer, otherwise: string): Error {
+  return Object.assign(new Error(message ?? `${otherwise} status ${status}`), { status });
+}
+
+/** Nobody who could serve it was there: not the same as somebody who says no. */
+function isAway(error: unknown): boolean {
+  const { status, code } = error as { status?: unknown; code?: unknown };
+  return status === 503 || code === 'ECONNREFUSED' || code === 'ECONNRESET';
 }
 
 function isParentMissing(answer: PutAnswer): boolean {

@@ -36,6 +36,19 @@ t.test('any other error is tried three times, one and two seconds apart', async 
   t.same(pauses, [1000, 2000]);
 });
 
+t.test('a service that is started again may be away for longer', async (t) => {
+  const refused = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
+  for (const away of [async () => ({ status: 503, message: 'away' }), () => Promise.reject(refused)]) {
+    const pauses: number[] = [];
+    const pause = async (ms: number) => pauses.push(ms);
+    await t.rejects(saveObject('/b/s/x', { put: away, pause }), { message: /^away$|ECONNREFUSED/ });
+    t.same(pauses, [1000, 2000, 4000, 8000]);
+    const answers = [away, away, away, async () => ({ status: 204 })];
+    await saveObject('/b/s/x', { put: async () => (answers.shift() as typeof away)(), pause });
+    t.equal(answers.length, 0, 'it is saved after all');
+  }
+});
+
 t.test('an error body that is no JSON is no error of ours', async (t) => {
   t.same(parseErrorBody(500, '<html>'), { status: 500 });
   t.same(parseErrorBody(404, '{"code":"X","message":"y"}'), { status: 404, code: 'X', message: 'y' });
