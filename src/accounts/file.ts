@@ -13,6 +13,8 @@ import { md5Fingerprint } from './fingerprints.js';
 const text = { type: 'string', minLength: 1 } as const;
 const texts = { type: 'array', items: text } as const;
 
+const loginPattern = '^[a-zA-Z][a-zA-Z0-9_.@-]+$';
+
 const userSchema = {
   type: 'object',
   required: ['login', 'uuid'],
@@ -32,7 +34,7 @@ const accountSchema = {
   type: 'object',
   required: ['login', 'uuid'],
   properties: {
-    login: { type: 'string', pattern: '^[a-zA-Z][a-zA-Z0-9_.@-]+$' },
+    login: { type: 'string', pattern: loginPattern },
     uuid: text,
     approved_for_provisioning: { type: 'boolean' },
     groups: texts,
@@ -80,10 +82,14 @@ export interface WantedAccount {
 
 /**
  * Makes sure that the file has this account with this key; makes the file if there is none. Nothing is ever taken away:
- * safe to repeat. One writer at a time.
+ * safe to repeat. One writer at a time. @throws VError `AccountFileError`, also for what can be no login.
  */
 export function ensureAccount(file: string, wanted: WantedAccount): { uuid: string; changed: boolean } {
   const content: AccountFile = fs.existsSync(file) ? readAccountFile(file) : { accounts: [] };
+  if (!new RegExp(loginPattern).test(wanted.login)) {
+    const text = '"%s" cannot be the login of an account: it takes a letter, then letters, digits, or any of "_.@-"';
+    throw new VError({ name: 'AccountFileError' }, text, wanted.login);
+  }
   const known = content.accounts.find(({ login }) => login === wanted.login);
   const before = known ?? {
     login: wanted.login,

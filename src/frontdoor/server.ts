@@ -12,7 +12,7 @@ import restify, { type Next, type Request, type Response } from 'restify';
 import VError from 'verror';
 import { auditRequest } from '../http/audit.js';
 import { httpError, isHttpError } from '../http/errors.js';
-import { closeServer, listen } from '../http/listen.js';
+import { closeServer, listenRestify } from '../http/listen.js';
 import { watchSilence } from '../http/silence.js';
 import { cleanPath, isUploadPath, parsePath } from './paths.js';
 import { identify } from './request/authentication.js';
@@ -50,7 +50,7 @@ export async function startHttpServer(services: Services): Promise<HttpServer> {
     const upgrade = { socket: request.socket, head };
     void serve(services, request as Request, response as Response, upgrade);
   });
-  const port = await listen(inner, { host: config.host, port: config.port });
+  const port = await listenRestify(server, inner, { host: config.host, port: config.port });
   return { port, stop: () => closeServer(inner, stopGraceMs) };
 }
 

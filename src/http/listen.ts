@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Server } from 'restify';
 import { httpAnswer } from './errors.js';
 
 /**
@@ -14,14 +15,28 @@ export function createInnerServer(handle: http.RequestListener): http.Server {
   return server;
 }
 
+interface Place {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** @returns the port, which differs from the one asked for when that was 0. */
-export async function listen(
-  server: http.Server,
-  at: { readonly host: string; readonly port: number },
-): Promise<number> {
+export async function listen(server: http.Server, at: Place): Promise<number> {
   server.listen(at.port, at.host);
   await once(server, 'listening');
   return (server.address() as AddressInfo).port;
+}
+
+/**
+ * Restify says again what its inner server says. Nobody listens to its "error", which would end the process with a stack
+ * trace; that of a port in use rejects here, and its sentence is the last line of who cannot start.
+ */
+export async function listenRestify(server: Server, inner: http.Server, at: Place): Promise<number> {
+  const saidAgain = () => {};
+  server.on('error', saidAgain);
+  const port = await listen(inner, at);
+  server.off('error', saidAgain);
+  return port;
 }
 
 const sweepMs = 20;

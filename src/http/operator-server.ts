@@ -7,7 +7,7 @@ import type { Registry } from 'prom-client';
 import restify, { type Next, type Request, type Response } from 'restify';
 import type { Logger } from '../common/logging.js';
 import { httpAnswer, isHttpError } from './errors.js';
-import { closeServer, listen } from './listen.js';
+import { closeServer, listenRestify } from './listen.js';
 import { createRequestMetrics } from './metrics.js';
 import { createPendingRequests, type PendingRequests } from './pending.js';
 
@@ -79,7 +79,7 @@ export async function createOperatorServer(options: OperatorServerOptions): Prom
   const inner = server.server as http.Server;
   inner.keepAliveTimeout = 0;
   inner.requestTimeout = 0;
-  const port = await listen(inner, options);
+  const port = await listenRestify(server, inner, options);
   return { port, registry: metrics.registry, stop: () => closeServer(inner) };
 }
 

@@ -35,6 +35,8 @@ export interface ChildOptions {
   readonly log: Logger;
   /** Called each time that it has become ready. */
   readonly onReady: () => void;
+  /** Told how it ended when it did so by itself, each time that it is about to be started again. */
+  readonly onRestart: (how: string) => void;
   /** Ends a start that is under way; later it has no effect. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -64,18 +66,16 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     child.once('close', (code, signal) => {
       current = undefined;
       if (stopping) return;
+      const how = signal ?? `exit status ${code}`;
       if (firstDone !== undefined) {
-        firstDone.reject(
-          new Error(
-            `${options.name} ended while it started (${signal ?? `exit status ${code}`})${tail(options.outputFile)}`,
-          ),
-        );
+        firstDone.reject(new Error(`${options.name} ended while it started (${how})${tail(options.outputFile)}`));
         firstDone = undefined;
         return;
       }
       failures = options.clock.nowMs() - startedMs > steadyMs ? 0 : failures + 1;
       const pauseMs = failures <= 1 ? 0 : Math.min(longestPauseMs, firstPauseMs * 2 ** (failures - 2));
       options.log.warn({ service: options.name, code, signal, pauseMs }, 'service ended, starting it again');
+      options.onRestart(how);
       cancelPause = options.clock.after(pauseMs, start);
     });
   };

@@ -10,6 +10,8 @@ interface Subcommand {
   readonly args: string;
   readonly help: string;
   readonly options: readonly OptionConfiguration[];
+  /** Whether there may be arguments beside the options. */
+  readonly operands?: boolean;
   /** Resolves to the exit status. Throws `UsageError` for arguments that it cannot use. */
   readonly run: (options: Options, args: readonly string[]) => Promise<number>;
 }
@@ -88,6 +90,7 @@ const subcommands: readonly Subcommand[] = [
   {
     name: 'backup',
     args: '--data DIR FILE.tar',
+    operands: true,
     help: 'Write everything that is worth keeping to a file, also while Marlin is up.',
     options: [dataOption],
     async run(options, args) {
@@ -99,6 +102,7 @@ const subcommands: readonly Subcommand[] = [
   {
     name: 'restore',
     args: '--data DIR FILE.tar',
+    operands: true,
     help: 'Make a directory of such a file, for "marlin up".',
     options: [dataOption],
     async run(options, args) {
@@ -110,6 +114,7 @@ const subcommands: readonly Subcommand[] = [
   {
     name: 'config',
     args: 'check FILE | reference',
+    operands: true,
     help: 'Check a configuration file, or print all that can be in one.',
     options: [
       { names: ['service'], type: 'string', helpArg: 'NAME', help: 'By default what the file is named after.' },
@@ -136,6 +141,7 @@ function service(name: string, load: () => Promise<(configFile: string) => Promi
   return {
     name,
     args: 'CONFIG',
+    operands: true,
     help: `Run the service "${name}" with a configuration file.`,
     options: [],
     async run(_options, [configFile, ...rest]) {
@@ -149,13 +155,14 @@ function service(name: string, load: () => Promise<(configFile: string) => Promi
 
 async function runUp(options: Options): Promise<number> {
   const { startBox } = await import('./up.js');
+  const portBase = await portBaseOf(options);
   const toldToStop = new AbortController();
   const asked = once(toldToStop.signal, 'abort');
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => toldToStop.abort());
   const say = (line: string) => void process.stdout.write(`${line}\n`);
   const starting = startBox({
     data: requireData(options),
-    portBase: options['port_base'] as number | undefined,
+    portBase,
     zoneCount: options['zones'] as number | undefined,
     driver: driverOf(options),
     account: options['account'] as string | undefined,
@@ -253,6 +260,14 @@ function requireData(options: Options): string {
   return data;
 }
 
+/** @throws before anything is kept: a directory whose ports cannot be used would not start ever after. */
+async function portBaseOf(options: Options): Promise<number | undefined> {
+  const { highestPortBase } = await import('./ports.js');
+  const base = options['port_base'] as number | undefined;
+  if (base === undefined || (base >= 0 && base <= highestPortBase)) return base;
+  throw new UsageError(`--port-base: must be 0 to ${highestPortBase}, is ${base}`);
+}
+
 function driverOf(options: Options): 'auto' | 'oci' | 'process' {
   const driver = options['driver'];
   if (driver === 'auto' || driver === 'oci' || driver === 'process') return driver;
@@ -278,7 +293,10 @@ async function main(argv: readonly string[]): Promise<number> {
       );
       return 0;
     }
-    return await subcommand.run(options, options['_args'] as string[]);
+    const operands = options['_args'] as string[];
+    if (subcommand.operands !== true && operands[0] !== undefined)
+      throw new UsageError(`unexpected argument: ${operands[0]}`);
+    return await subcommand.run(options, operands);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     process.stderr.write(

@@ -14,6 +14,9 @@ export interface Ports {
   readonly archiver: number;
 }
 
+/** The row of eight ends at the last port there is. */
+export const highestPortBase = 65_536 - 8;
+
 const defaultPorts: Ports = {
   moray: 2020,
   frontdoor: 8080,

@@ -134,6 +134,7 @@ async function startStage(stage: readonly ServiceName[], start: Start): Promise<
         clock: systemClock,
         log,
         onReady,
+        onRestart: (how) => options.say(`${name} ended (${how}) and is started again`),
         signal: options.signal,
       });
       children.set(name, child);

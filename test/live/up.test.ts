@@ -1,4 +1,5 @@
 /** `marlin up` and its neighbours, as an operator uses them. */
+import fs from 'node:fs';
 import t from 'tap';
 import { runJob } from '../support/jobs.js';
 import { execute, marlinCommand, startOneBox } from '../support/one-box.js';
@@ -17,7 +18,27 @@ t.test('a one-box: its command line, its environment, mistakes', { timeout: 180_
   const nothing = await execute(marlinCommand, ['env', '--data', `${box.data}/none`], {});
   t.equal(nothing.status, 1);
   t.match(nothing.stderr, /no Marlin is up in/);
-  t.equal((await execute(marlinCommand, ['up'], {})).status, 2, 'a usage error');
+  // biome-ignore format: table
+  const misused: readonly [args: readonly string[], message: RegExp][] = [
+    [['up'], /--data DIR is required/],
+    [['up', '--data', `${box.data}/none`, 'extra'], /unexpected argument: extra/],
+    [['up', '--data', `${box.data}/none`, '--port-base', '65530'], /--port-base: must be 0 to 65528, is 65530/],
+  ];
+  for (const [args, message] of misused) {
+    const answer = await execute(marlinCommand, args, {});
+    t.equal(answer.status, 2, 'a usage error');
+    t.match(answer.stderr, message);
+  }
+  t.notOk(fs.existsSync(`${box.data}/none`), 'which leaves nothing behind');
+  const stranger = await execute(marlinCommand, ['up', '--data', `${box.data}/none`, '--account', '../x'], {});
+  t.match(stranger.stderr, /"..\/x" cannot be the login of an account: it takes a letter/);
+  const again = await execute(marlinCommand, ['frontdoor', `${box.data}/etc/frontdoor.json`], {});
+  t.equal(again.status, 1);
+  t.match(
+    again.stderr,
+    /^marlin: listen EADDRINUSE: address already in use [0-9.:]+\n$/m,
+    'a sentence, no stack trace',
+  );
 
   await box.put('~~/stor/obj1', 'one two three');
   const wc = await box.run('echo ~~/stor/obj1 | mjob create -o -m "wc -w"');

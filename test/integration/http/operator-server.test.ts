@@ -57,3 +57,8 @@ t.test('operators ask by HTTP', async (t) => {
   t.match(metrics, /http_requests_completed\{operation="get \/kang\/snapshot",method="GET",status="200"\} 2/);
   t.match(metrics, /http_request_latency_seconds_bucket/);
 });
+
+t.test('a port in use is told to whoever starts the server', async (t) => {
+  const options = { name: 'Second', host: '127.0.0.1', port: server.port, log, snapshot: () => ({}) };
+  await t.rejects(createOperatorServer(options), { code: 'EADDRINUSE' });
+});
