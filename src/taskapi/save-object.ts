@@ -1,7 +1,6 @@
 /**
  * Saving an object that a task made, by the rules that lackey, agent and in-zone tools share (06 §1.4, §5.1): three
- * attempts whatever the error, 1 s and 2 s apart, and two more when nobody could serve the request, since a service that
- * is started again on a busy machine may be away for longer than 3 s and no user should see that; a missing parent directory is made, with all above it, and the object
+ * attempts whatever the error, 1 s and 2 s apart; a missing parent directory is made, with all above it, and the object
  * sent again at once within the same attempt. How bytes travel is the caller's: it hands in `put`.
  */
 import { dirname } from 'node:path';
@@ -19,6 +18,11 @@ export type Put = (name: string, what: 'object' | 'directory') => Promise<PutAns
 export interface SaveOptions {
   readonly put: Put;
   readonly pause: (ms: number) => Promise<unknown>;
+  /**
+   * Two more attempts, 4 s and 8 s later, when nobody could serve the request: a service that is started again on a busy
+   * machine may be away for longer than three attempts take, and no user should see that.
+   */
+  readonly waitsForService?: boolean;
   /** Whether missing parents are made; by default they are. */
   readonly makeParents?: boolean;
 }
@@ -28,7 +32,8 @@ const pausesMs = [1000, 2000];
 const pausesWhileAwayMs = [...pausesMs, 4000, 8000];
 
 /** @param name decoded. @throws Error with the message of the last attempt's failure. */
-export async function saveObject(name: string, { put, pause, makeParents = true }: SaveOptions): Promise<void> {
+export async function saveObject(name: string, options: SaveOptions): Promise<void> {
+  const { put, pause, makeParents = true, waitsForService = false } = options;
   for (let attempt = 0; ; attempt++) {
     try {
       let answer = await put(name, 'object');
@@ -39,7 +44,7 @@ export async function saveObject(name: string, { put, pause, makeParents = true 
       if (answer.status < 400) return;
       throw refusal(answer, 'unexpected');
     } catch (error) {
-      const pauseMs = (isAway(error) ? pausesWhileAwayMs : pausesMs)[attempt];
+      const pauseMs = (waitsForService && isAway(error) ? pausesWhileAwayMs : pausesMs)[attempt];
       if (pauseMs === undefined) throw error;
       await pause(pauseMs);
     }

@@ -33,6 +33,7 @@ const maxErrorBytes = 64 * 1024;
 export async function saveOutput(context: SaveContext, output: CapturedOutput): Promise<void> {
   const parent = path.posix.dirname(output.path);
   await saveObject(output.path, {
+    waitsForService: true,
     pause: (ms) => sleep(context.clock, ms),
     async put(name, what) {
       if (context.random() < context.failProbability) throw new Error('injected failure');

@@ -41,10 +41,12 @@ t.test('a service that is started again may be away for longer', async (t) => {
   for (const away of [async () => ({ status: 503, message: 'away' }), () => Promise.reject(refused)]) {
     const pauses: number[] = [];
     const pause = async (ms: number) => pauses.push(ms);
-    await t.rejects(saveObject('/b/s/x', { put: away, pause }), { message: /^away$|ECONNREFUSED/ });
+    await t.rejects(saveObject('/b/s/x', { put: away, pause, waitsForService: true }), {
+      message: /^away$|ECONNREFUSED/,
+    });
     t.same(pauses, [1000, 2000, 4000, 8000]);
     const answers = [away, away, away, async () => ({ status: 204 })];
-    await saveObject('/b/s/x', { put: async () => (answers.shift() as typeof away)(), pause });
+    await saveObject('/b/s/x', { put: async () => (answers.shift() as typeof away)(), pause, waitsForService: true });
     t.equal(answers.length, 0, 'it is saved after all');
   }
 });
