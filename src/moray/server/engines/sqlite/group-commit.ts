@@ -67,13 +67,14 @@ export function createGroupCommit({ connection, translate, onRollback, onGroup }
     syncing ??= syncAll(connection.makeDurable);
   };
 
+  /** To be called with something committed: `syncing` must not be cleared before it is set. */
   const syncAll = async (makeDurable: () => Promise<void>) => {
-    while (committed.length > 0) {
+    do {
       const covered = committed;
       committed = [];
       await makeDurable();
       for (const answer of covered) answer();
-    }
+    } while (committed.length > 0);
     syncing = null;
   };
 
@@ -84,7 +85,8 @@ export function createGroupCommit({ connection, translate, onRollback, onGroup }
     let next = 0;
     try {
       connection.statement('BEGIN IMMEDIATE').run();
-      for (; next < waiting.length && performance.now() - startedMs < maxGroupMs; next++) {
+      // One at least, though beginning alone may have taken that long.
+      for (; next < waiting.length && (next === 0 || performance.now() - startedMs < maxGroupMs); next++) {
         const write = waiting[next];
         if (write === undefined) break;
         group.push(write);
