@@ -86,10 +86,7 @@ export interface WantedAccount {
  */
 export function ensureAccount(file: string, wanted: WantedAccount): { uuid: string; changed: boolean } {
   const content: AccountFile = fs.existsSync(file) ? readAccountFile(file) : { accounts: [] };
-  if (!new RegExp(loginPattern).test(wanted.login)) {
-    const text = '"%s" cannot be the login of an account: it takes a letter, then letters, digits, or any of "_.@-"';
-    throw new VError({ name: 'AccountFileError' }, text, wanted.login);
-  }
+  assertLogin(wanted.login);
   const known = content.accounts.find(({ login }) => login === wanted.login);
   const before = known ?? {
     login: wanted.login,
@@ -105,13 +102,25 @@ export function ensureAccount(file: string, wanted: WantedAccount): { uuid: stri
   return { uuid: after.uuid, changed: true };
 }
 
-/** Replaces the file atomically; readable only by its owner. */
+/** @throws VError `AccountFileError` for what can be no login. */
+export function assertLogin(login: string): void {
+  if (new RegExp(loginPattern).test(login)) return;
+  const text = '"%s" cannot be the login of an account: it takes a letter, then letters, digits, or any of "_.@-"';
+  throw new VError({ name: 'AccountFileError' }, text, login);
+}
+
+/**
+ * Replaces the file atomically. A new one is readable by its owner alone; one that is there keeps mode, owner and
+ * group: the front door that reads it is often another user than the operator who writes it.
+ */
 export function writeAccountFile(file: string, content: AccountFile): void {
   if (!validate(content))
     throw new VError({ name: 'AccountFileError' }, 'accounts that cannot be written to "%s"', file);
+  const before = fs.statSync(file, { throwIfNoEntry: false });
   const temporary = `${file}.${process.pid}.tmp`;
   const descriptor = fs.openSync(temporary, 'w', 0o600);
   try {
+    if (before !== undefined) keepAccess(descriptor, before);
     fs.writeFileSync(descriptor, `${JSON.stringify(content, null, 2)}\n`);
     fs.fsyncSync(descriptor);
   } finally {
@@ -124,6 +133,12 @@ export function writeAccountFile(file: string, content: AccountFile): void {
   } finally {
     fs.closeSync(directory);
   }
+}
+
+function keepAccess(descriptor: number, { uid, gid, mode }: fs.Stats): void {
+  const now = fs.fstatSync(descriptor);
+  if (now.uid !== uid || now.gid !== gid) fs.fchownSync(descriptor, uid, gid);
+  fs.fchmodSync(descriptor, mode & 0o777);
 }
 
 function withKey(account: AccountEntry, publicKey: string | undefined): AccountEntry {

@@ -1,4 +1,7 @@
-/** One `marlin up` per directory: a lock that names its holder, and that a killed holder does not leave locked. */
+/**
+ * One `marlin up` per directory, one writer of an account file: a lock that names its holder, and that a killed holder
+ * does not leave locked.
+ */
 import fs from 'node:fs';
 import VError from 'verror';
 
@@ -10,6 +13,14 @@ interface Holder {
 
 /** @returns the release. @throws VError `BoxInUseError` naming the holder. */
 export function lockBox(file: string, dataDirectory: string): () => void {
+  const taken = tryLock(file);
+  if (typeof taken === 'function') return taken;
+  const text = '"%s" is in use by process %d (another "marlin up"): stop that one first';
+  throw new VError({ name: 'BoxInUseError', info: { pid: taken } }, text, dataDirectory, taken);
+}
+
+/** @returns the release, or the pid of the living holder. */
+export function tryLock(file: string): (() => void) | number {
   const mine = `${file}.${process.pid}`;
   fs.writeFileSync(mine, JSON.stringify({ pid: process.pid, started: startOf(process.pid) }));
   try {
@@ -21,10 +32,7 @@ export function lockBox(file: string, dataDirectory: string): () => void {
         if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
       }
       const pid = lockHolder(file);
-      if (pid !== undefined) {
-        const text = '"%s" is in use by process %d (another "marlin up"): stop that one first';
-        throw new VError({ name: 'BoxInUseError', info: { pid } }, text, dataDirectory, pid);
-      }
+      if (pid !== undefined) return pid;
       fs.rmSync(file, { force: true });
     }
   } finally {
@@ -32,7 +40,7 @@ export function lockBox(file: string, dataDirectory: string): () => void {
   }
 }
 
-/** @returns the pid of the living `marlin up` that holds the lock. */
+/** @returns the pid of the living process that holds the lock. */
 export function lockHolder(file: string): number | undefined {
   const holder = readHolder(file);
   return holder !== null && startOf(holder.pid) === holder.started ? holder.pid : undefined;

@@ -112,6 +112,25 @@ const subcommands: readonly Subcommand[] = [
     },
   },
   {
+    name: 'account',
+    args: '(--data DIR | --file FILE) VERB',
+    operands: true,
+    help: 'Who may use it: list | add LOGIN [FILE.pub] | remove LOGIN | key list|add|remove LOGIN [FILE.pub|FINGERPRINT].',
+    options: [
+      dataOption,
+      { names: ['file', 'f'], type: 'string', helpArg: 'FILE', help: 'The account file, where it is elsewhere.' },
+      { names: ['operator'], type: 'bool', help: 'add: may see and change everything.' },
+      {
+        names: ['uuid'],
+        type: 'string',
+        helpArg: 'UUID',
+        help: 'add: the account that was removed, with its objects.',
+      },
+      { names: ['json'], type: 'bool', help: 'list, key list: one JSON object per line.' },
+    ],
+    run: runAccount,
+  },
+  {
     name: 'config',
     args: 'check FILE | reference',
     operands: true,
@@ -223,6 +242,25 @@ async function runConfig(options: Options, [verb, ...rest]: readonly string[]): 
   const { service, unknownKeys } = checkConfig(file, options['service'] as string | undefined);
   for (const key of unknownKeys) process.stdout.write(`${file}: "${key}" is not known to ${service}: ignored\n`);
   process.stdout.write(`${file}: good for ${service}\n`);
+  return 0;
+}
+
+async function runAccount(options: Options, args: readonly string[]): Promise<number> {
+  const { accountCommand } = await import('./operate/account.js');
+  const { layoutOf } = await import('./layout.js');
+  const command = accountCommand(args);
+  if (command === undefined) throw new UsageError(`"${args.join(' ')}" is not such a command`);
+  const file = options['file'] as string | undefined;
+  if (file === undefined && options['data'] === undefined)
+    throw new UsageError('--data DIR or --file FILE is required');
+  await command({
+    file: file ?? layoutOf(requireData(options)).accounts,
+    mayMakeFile: file !== undefined, // beside its services a directory has one already, or is not the one that was meant
+    isOperator: options['operator'] === true,
+    uuid: options['uuid'] as string | undefined,
+    isJson: options['json'] === true,
+    print: (line) => void process.stdout.write(`${line}\n`),
+  });
   return 0;
 }
 

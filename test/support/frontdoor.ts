@@ -52,6 +52,7 @@ export interface TestFrontdoor {
   /** The accounts port. */
   readonly mahiUrl: string;
   readonly tokenKeyFile: string;
+  readonly accountsFile: string;
   /** Roots of the storage nodes: `<root>/<creator>/<objectid>`. */
   readonly storageRoots: readonly string[];
   readonly accounts: Readonly<Record<'wilma' | 'fred' | 'poseidon', TestAccount>>;
@@ -122,6 +123,7 @@ export async function startTestFrontdoor(t: Test, change: object = {}): Promise<
     moray,
     mahiUrl: `http://127.0.0.1:${frontdoor.mahiPort}`,
     tokenKeyFile: config.tokenKeyFile,
+    accountsFile: path.join(directory, 'accounts.json'),
     storageRoots,
     accounts,
     signed,
