@@ -22,5 +22,7 @@ export const programs: Readonly<Record<string, () => Promise<Program<CliContext>
   'mrereport-count.js': async () => (await import('./mrereport/stages.js')).mrereportCount,
   'mrereport-sum.js': async () => (await import('./mrereport/stages.js')).mrereportSum,
   'mrereport-report.js': async () => (await import('./mrereport/stages.js')).mrereportReport,
+  mrsup: async () => (await import('./mrsup.js')).mrsup,
+  mlocate: async () => (await import('./mlocate.js')).mlocate,
   mragentsnoop: async () => (await import('./agent/mragentsnoop.js')).mragentsnoop,
 };
