@@ -30,7 +30,7 @@ build/.compiled: node_modules/.installed tsconfig.json $(SOURCES) $(PAGE)
 	touch $@
 
 # What a zone sees as /opt/marlin: node, the lackey and the tools for user commands.
-build/.zone: build/.compiled tools/build/zone.sh tools/build/bundle.cjs tools/deploy/smf/marlin-lackey.xml $(shell find src/zonetools -type f 2>/dev/null)
+build/.zone: build/.compiled tools/build/zone.sh tools/build/bundle.cjs tools/deploy/smf/marlin-lackey.xml src/lackey/launcher.c $(shell find src/zonetools -type f 2>/dev/null)
 	tools/build/zone.sh build/zone
 	touch $@
 

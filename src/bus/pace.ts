@@ -9,10 +9,11 @@
  *         none is left --> not yet; told once the next has come back
  *
  * A chain that uses less than the allowance never waits; under load there is a turn each `everyMs`, and nobody waits
- * longer than that for one.
+ * longer than that for one. What load is, the store's answers tell: while turns take long, they come back later, up to
+ * `longestMs`, so that one kind of call keeps to a third of the time.
  *
- * Invariants: (1) in any stretch of time t, at most burst + t / everyMs turns; (2) whoever was refused is told, unless a
- * turn is taken or the pace stopped before; (3) one timer at most.
+ * Invariants: (1) in any stretch of time t, at most burst + t / everyMs turns; (2) whoever was refused is told within
+ * `longestMs`, unless a turn is taken or the pace stopped before; (3) one timer at most.
  */
 import assert from 'node:assert/strict';
 import type { Clock } from '../common/clock.js';
@@ -22,18 +23,30 @@ export interface PaceLimits {
   readonly burst: number;
   /** Milliseconds after which a turn comes back: more than 0. */
   readonly everyMs: number;
+  /** The same while turns take long: `everyMs` or more. */
+  readonly longestMs: number;
 }
 
 export interface Pace {
   /** Takes a turn. false: none is left, and `whenNext` will be called. */
   take(): boolean;
+  /** Says how many milliseconds a turn took. */
+  took(ms: number): void;
   stop(): void;
 }
 
+/** Of the time between two turns, what the work of one may take. */
+const shareOfTime = 1 / 3;
+/** Weight of a turn among those before it, when it is said how long they take. */
+const newestWeight = 0.2;
+
 /** @param whenNext called when a turn has come back after one was refused; it takes it, or lets it be. */
-export function createPace(clock: Clock, { burst, everyMs }: PaceLimits, whenNext: () => void): Pace {
+export function createPace(clock: Clock, { burst, everyMs, longestMs }: PaceLimits, whenNext: () => void): Pace {
   assert(burst >= 1 && everyMs > 0, `burst must be 1 or more, is ${burst}; everyMs more than 0, is ${everyMs}`);
-  /** When the allowance is, or was, whole again: each turn taken moves it on by `everyMs`. */
+  assert(longestMs >= everyMs, `longestMs must be ${everyMs} or more, is ${longestMs}`);
+  let usualMs = 0;
+  let turnMs = everyMs;
+  /** When the allowance is, or was, whole again: each turn taken moves it on by `turnMs`. */
   let wholeMs = Number.NEGATIVE_INFINITY;
   let cancelTimer: (() => void) | null = null;
   let isStopped = false;
@@ -46,10 +59,10 @@ export function createPace(clock: Clock, { burst, everyMs }: PaceLimits, whenNex
   return {
     take() {
       const nowMs = clock.nowMs();
-      wholeMs = Math.min(Math.max(wholeMs, nowMs), nowMs + burst * everyMs); // also if the clock was set back
-      const waitMs = wholeMs - nowMs - (burst - 1) * everyMs;
+      wholeMs = Math.min(Math.max(wholeMs, nowMs), nowMs + burst * turnMs); // also if the clock was set back
+      const waitMs = wholeMs - nowMs - (burst - 1) * turnMs;
       if (waitMs <= 0) {
-        wholeMs += everyMs;
+        wholeMs += turnMs;
         forget();
         return true;
       }
@@ -59,6 +72,10 @@ export function createPace(clock: Clock, { burst, everyMs }: PaceLimits, whenNex
           whenNext();
         });
       return false;
+    },
+    took(ms) {
+      usualMs += newestWeight * (Math.max(0, ms) - usualMs); // also if the clock was set back
+      turnMs = Math.min(longestMs, Math.max(everyMs, usualMs / shareOfTime));
     },
     stop() {
       isStopped = true;

@@ -30,7 +30,7 @@ const inHandLimit = 10_000;
 /** A record whose handler failed is handed out again after this, then after twice as long, and so on. */
 const firstRetryMs = 1_000;
 const longestRetryMs = 10_000;
-const paceLimits = { burst: 4, everyMs: 50 };
+const paceLimits = { burst: 4, everyMs: 50, longestMs: 200 };
 
 type State = 'waiting' | 'passing' | 'passing, again' | 'stopped';
 
@@ -95,6 +95,7 @@ export function createSubscription<Value>(
       for (const { reject } of waitingFences) reject(busStopped());
       return;
     }
+    pace.took(clock.nowMs() - seen.startMs);
     const again = state === 'passing, again' && failures === 0;
     state = 'waiting';
     if (failures === 0) {

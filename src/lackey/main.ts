@@ -10,6 +10,7 @@ import { dirname, join } from 'node:path';
 import type { TaskDescription } from '../taskapi/types.js';
 import { type AgentClient, connectablePath, createAgentClient } from './agent-client.js';
 import { openCoreWatch } from './cores.js';
+import { createLauncher } from './launcher.js';
 import { createLog, type Log } from './log.js';
 import { openMarkers } from './markers.js';
 import { performTask, type TaskContext } from './perform-task.js';
@@ -46,7 +47,14 @@ async function main(socket: string): Promise<void> {
   const markers = openMarkers(paths);
   const hasEmitted = () => emitted;
   const cores = openCoreWatch(settings.accountingFile, log);
-  const context = { settings, paths, socketPath, port, agent, markers, cores, log, hasEmitted };
+  const launcher = createLauncher(settings.launcher);
+  const context: TaskContext = {
+    ...{ settings, paths, socketPath, port, agent, markers, cores, launcher, log, hasEmitted },
+    async killProcesses() {
+      const killedAll = await killProcesses(settings, launcher.pid);
+      if (killedAll) await launcher.gone();
+    },
+  };
   let next: TaskDescription | undefined;
   for (;;) {
     const task = next ?? (await agent.nextTask());

@@ -14,11 +14,11 @@ import type { AgentClient } from './agent-client.js';
 import { begunMs, type Captured, openCapture, readAll, sizeOf } from './capture.js';
 import type { CoreDump, CoreWatch } from './cores.js';
 import { commandEnvironment, isReduce } from './environment.js';
-import { type InputPipe, openPipe, runCommand, type ShellResult } from './executor.js';
+import { type InputPipe, openPipe } from './input-pipe.js';
+import type { Launcher, Running, ShellResult } from './launcher.js';
 import type { Log } from './log.js';
 import type { Markers } from './markers.js';
 import { decideFailure, type TaskFacts } from './outcome.js';
-import { killProcesses } from './processes.js';
 import { type FeedResult, feedInputs } from './reduce-input.js';
 import { saveCore } from './save-core.js';
 import type { Paths, Settings } from './settings.js';
@@ -33,6 +33,9 @@ export interface TaskContext {
   readonly agent: AgentClient;
   readonly markers: Markers;
   readonly cores: CoreWatch;
+  readonly launcher: Launcher;
+  /** Ends what commands left behind. */
+  readonly killProcesses: () => Promise<void>;
   readonly log: Log;
   /** Whether the command has emitted outputs itself. */
   readonly hasEmitted: () => boolean;
@@ -92,7 +95,7 @@ async function runScripts(task: TaskDescription, context: TaskContext, captures:
 
 /** @returns undefined when the command may run. */
 async function runInit(task: TaskDescription, context: TaskContext, captures: Captures): Promise<Run | undefined> {
-  const { markers, settings } = context;
+  const { markers, settings, launcher } = context;
   const { init } = task.taskPhase;
   const state = markers.initState();
   if (state === 'undefined') {
@@ -107,7 +110,7 @@ async function runInit(task: TaskDescription, context: TaskContext, captures: Ca
   const stdin = fs.openSync('/dev/null', 'r');
   const stdout = fs.openSync('/dev/null', 'w');
   const stderr = capture(context, captures, 'stderr');
-  const ended = runCommand({
+  const running = launcher.run({
     script: init,
     env: commandEnvironment(task, 'init', context),
     stdin,
@@ -115,15 +118,16 @@ async function runInit(task: TaskDescription, context: TaskContext, captures: Ca
     stderr,
     offerToOomKiller: settings.offerToOomKiller,
   });
+  await running.begun;
   for (const descriptor of [stdin, stdout, stderr]) fs.closeSync(descriptor);
-  const run = await finish({ script: 'init', ended }, context);
+  const run = await finish({ script: 'init', running }, context);
   if (run.shell?.code !== 0 || run.dumpedCore) return run;
   markers.initSucceeded();
   return undefined;
 }
 
 async function runExec(task: TaskDescription, context: TaskContext, captures: Captures): Promise<Run> {
-  const { settings, agent, socketPath } = context;
+  const { settings, agent, socketPath, launcher } = context;
   let input: ReturnType<typeof openInput>;
   try {
     input = openInput(task, context.paths);
@@ -133,7 +137,7 @@ async function runExec(task: TaskDescription, context: TaskContext, captures: Ca
   const stdout = capture(context, captures, 'stdout');
   const stderr = capture(context, captures, 'stderr');
   const commandEnded = new AbortController();
-  const ended = runCommand({
+  const running = launcher.run({
     script: task.taskPhase.exec,
     env: commandEnvironment(task, 'exec', context),
     stdin: input.readEnd,
@@ -141,6 +145,7 @@ async function runExec(task: TaskDescription, context: TaskContext, captures: Ca
     stderr,
     offerToOomKiller: settings.offerToOomKiller,
   });
+  await running.begun;
   for (const descriptor of [input.readEnd, stdout, stderr]) fs.closeSync(descriptor);
   const { pipe } = input;
   const feeding =
@@ -148,11 +153,11 @@ async function runExec(task: TaskDescription, context: TaskContext, captures: Ca
   let releasing: NodeJS.Timeout | undefined;
   const fed = feeding?.then((feed) => {
     // A reducer without its inputs, or without its task, has nothing to wait for.
-    if (feed.kind !== 'over') return killProcesses(settings);
+    if (feed.kind !== 'over') return context.killProcesses();
     if (!commandEnded.signal.aborted) releasing = setInterval(() => pipe?.releaseReaders(), releasePauseMs);
     return undefined;
   });
-  const run = await finish({ script: 'exec', ended }, context);
+  const run = await finish({ script: 'exec', running }, context);
   commandEnded.abort();
   await fed;
   clearInterval(releasing);
@@ -163,16 +168,16 @@ async function runExec(task: TaskDescription, context: TaskContext, captures: Ca
 
 /** Waits for the shell, then ends what it left behind. A core dumped by any process ends them all at once. */
 async function finish(
-  { script, ended }: { script: Run['script']; ended: Promise<ShellResult> },
-  { cores, settings }: TaskContext,
+  { script, running }: { script: Run['script']; running: Running },
+  { cores, killProcesses }: TaskContext,
 ): Promise<Run> {
   let killing: Promise<void> | undefined;
   const endWatch = cores.begin(() => {
-    killing ??= killProcesses(settings);
+    killing ??= killProcesses();
   });
-  const shell = await ended;
+  const shell = await running.ended;
   await killing;
-  await killProcesses(settings);
+  await killProcesses();
   const core = endWatch();
   return { script, shell, dumpedCore: core !== undefined, ...(core === undefined ? {} : { core }) };
 }

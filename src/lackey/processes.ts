@@ -12,12 +12,20 @@ import type { Settings } from './settings.js';
 const firstPauseMs = 1;
 const longestPauseMs = 50;
 
-/** Resolves when none is left but what has ended and only waits for its parent. */
-export async function killProcesses({ kill, zone }: Pick<Settings, 'kill' | 'zone'>): Promise<void> {
-  const others = kill === 'all' ? () => livingProcesses() : () => markedProcesses(zone);
+/**
+ * Resolves when none is left but what has ended and only waits for its parent. @param spared says which process, if any,
+ * is not a command's. @returns whether all were killed for one of them, that one too.
+ */
+export async function killProcesses(
+  { kill, zone }: Pick<Settings, 'kill' | 'zone'>,
+  spared: () => number | undefined = () => undefined,
+): Promise<boolean> {
+  const find = kill === 'all' ? livingProcesses : (pids: readonly number[]) => markedProcesses(pids, zone);
+  let killedAll = false;
   for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(longestPauseMs, pauseMs * 2)) {
-    const pids = others();
-    if (pids.length === 0) return;
+    const pids = find(otherPids(spared()));
+    if (pids.length === 0) return killedAll;
+    killedAll ||= kill === 'all';
     if (kill === 'all') killQuietly(-1);
     else for (const pid of pids) killQuietly(pid);
     await pause(pauseMs);
@@ -40,23 +48,23 @@ function killQuietly(pid: number): void {
   }
 }
 
-function otherPids(): number[] {
-  const kept = [1, process.pid, process.ppid];
+function otherPids(spared: number | undefined): number[] {
+  const kept = [1, process.pid, process.ppid, spared];
   const pids = fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   return pids.map(Number).filter((pid) => !kept.includes(pid));
 }
 
-function livingProcesses(): number[] {
-  return otherPids().filter((pid) => {
+function livingProcesses(pids: readonly number[]): number[] {
+  return pids.filter((pid) => {
     const stat = readOrNothing(`/proc/${pid}/stat`).toString('latin1');
     const state = stat[stat.lastIndexOf(')') + 2]; // the name before it may hold anything
     return state !== undefined && state !== 'Z' && state !== 'X';
   });
 }
 
-function markedProcesses(zone: string): number[] {
+function markedProcesses(pids: readonly number[], zone: string): number[] {
   const mark = `\0${markVariable}=${zone}\0`;
-  return otherPids().filter((pid) => `\0${readOrNothing(`/proc/${pid}/environ`).toString('latin1')}`.includes(mark));
+  return pids.filter((pid) => `\0${readOrNothing(`/proc/${pid}/environ`).toString('latin1')}`.includes(mark));
 }
 
 /** Empty for a process that went meanwhile, and for one of another user. */

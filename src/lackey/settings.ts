@@ -1,5 +1,5 @@
 /** Where a lackey works and how it is told: one argument, the agent's socket, and a few environment variables. */
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 export interface Settings {
   readonly socket: string;
@@ -16,11 +16,14 @@ export interface Settings {
   readonly accountingFile: string | undefined;
   /** Directory of the tools for user commands. */
   readonly toolsDirectory: string;
+  /** The program that starts shells, see launcher.ts. */
+  readonly launcher: string;
   /** The lackey's own PATH, last in that of user commands. */
   readonly path: string;
 }
 
 export function readSettings(socket: string, env: NodeJS.ProcessEnv): Settings {
+  const toolsDirectory = env['MARLIN_UBIN'] ?? '/opt/marlin/ubin';
   return {
     socket,
     zone: env['MARLIN_ZONE'] ?? '',
@@ -29,7 +32,8 @@ export function readSettings(socket: string, env: NodeJS.ProcessEnv): Settings {
     kill: env['MARLIN_LACKEY_KILL'] === 'marked' ? 'marked' : 'all',
     offerToOomKiller: env['MARLIN_LACKEY_OOM'] === '1',
     accountingFile: env['MARLIN_LACKEY_ACCOUNTING'],
-    toolsDirectory: env['MARLIN_UBIN'] ?? '/opt/marlin/ubin',
+    toolsDirectory,
+    launcher: join(dirname(toolsDirectory), 'lib/launcher'),
     path: env['PATH'] ?? '/usr/sbin:/usr/bin',
   };
 }

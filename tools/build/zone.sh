@@ -37,12 +37,16 @@ cp tools/deploy/smf/marlin-lackey.xml "$target/smf/manifests/"
 # The tools that a task calls often are one native program. Static, it runs in any image; where there is no static C
 # library, at least in the machine's own.
 command -v "${CC:-cc}" >/dev/null || {
-  echo 'mpipe, mcat and mtee need a C compiler: install one (Debian: apt-get install gcc libc6-dev), then run make again' >&2
+  echo 'The tools of zones need a C compiler: install one (Debian: apt-get install gcc libc6-dev), then run make again' >&2
   exit 1
 }
 compile() { "${CC:-cc}" -std=gnu11 -O2 -Wall -Wextra "$@" -o "$target/ubin/.emit" src/zonetools/native/*.c; }
 compile -static 2>/dev/null || compile
 for name in mpipe mcat mtee; do ln -s .emit "$target/ubin/$name"; done
+
+# Starts the shells of commands.
+launcher() { "${CC:-cc}" -std=gnu11 -O2 -Wall -Wextra "$@" -o "$target/lib/launcher" src/lackey/launcher.c; }
+launcher -static 2>/dev/null || launcher
 
 # Those that stream start from one file each.
 mv "$target/ubin/tool" "$target/ubin/.tool"

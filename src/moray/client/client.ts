@@ -102,11 +102,10 @@ async function accepts(target: Target): Promise<boolean> {
  */
 function silenceBufferWarning(): void {
   const { noDeprecation } = process;
-  if (noDeprecation === true) return; // nobody warns, and under --no-deprecation the property cannot be written
-  process.noDeprecation = true;
+  if (noDeprecation !== true) process.noDeprecation = true; // under --no-deprecation it is, and cannot be written
   new Buffer(0);
-  if (noDeprecation !== undefined) process.noDeprecation = noDeprecation;
-  else Reflect.deleteProperty(process, 'noDeprecation');
+  if (noDeprecation === undefined) Reflect.deleteProperty(process, 'noDeprecation');
+  else if (!noDeprecation) process.noDeprecation = noDeprecation;
 }
 
 function wrap(client: moray.Client): MorayClient {

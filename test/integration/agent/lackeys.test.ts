@@ -55,7 +55,7 @@ const failed = (errorMessage: string) => ({ result: 'fail', error: { errorCode: 
 
 /** Long enough for a lackey that lives on a machine with much else to do. */
 const silence = { zoneLivenessCheck: 3_000, timeTick: 10, zoneDisabledMaxPercent: 100 };
-const freeze = 'kill -STOP $PPID; sleep 0.1; echo too late';
+const pidFile = ({ root }: { readonly root: string }) => path.join(root, 'var/run/marlin-lackey.pid');
 const outOfService = { state: 'disabled', disableErrorMessage: 'zone failed (lackey timed out)' };
 
 // biome-ignore format: table
@@ -70,7 +70,7 @@ t.test('a frozen lackey loses its task; without a reason its zone goes out of se
     const { agent, zone, start, run } = await startWorld(t, silence);
     const lackey = start();
     agent.driver.usage = async () => (isStopped(lackey.process.pid) ? usage : { memoryFailures: 0 });
-    t.match(await run(freeze), ended, cause);
+    t.match(await run(`kill -STOP $(cat ${pidFile(lackey)}); sleep 0.1; echo too late`), ended, cause);
     t.match(JSON.parse((await agent.operator('GET', '/zones')).text), [state], cause);
     lackey.process.kill('SIGCONT'); // its report is about a task that is over: refused, and it asks for another
     t.equal((await agent.operator('POST', `/zones?zonename=${zone}`)).status, 204);
@@ -84,7 +84,7 @@ t.test('a killed lackey costs its task, which is not run again', async (t) => {
   const { start, run } = await startWorld(t);
   const first = start();
   const ran = path.join(first.root, 'ran');
-  const task = run(`echo >> ${ran}; kill -9 $PPID; sleep 100`);
+  const task = run(`echo >> ${ran}; kill -9 $(cat ${pidFile(first)}); sleep 100`);
   await once(first.process, 'exit');
   start(first.root);
   t.match(await task, internal('lackey crashed'));
@@ -98,7 +98,7 @@ t.test(
     const { agent, start, run } = await startWorld(t);
     const first = start();
     const log = path.join(first.root, 'log');
-    const exec = `echo exec >> ${log}; [ $(grep -c exec ${log}) -gt 1 ] || { rm ${first.root}/var/tmp/.marlin_task_started; kill -9 $PPID; sleep 100; }; cat ${log}`;
+    const exec = `echo exec >> ${log}; [ $(grep -c exec ${log}) -gt 1 ] || { rm ${first.root}/var/tmp/.marlin_task_started; kill -9 $(cat ${pidFile(first)}); sleep 100; }; cat ${log}`;
     const task = run(exec, `echo init >> ${log}`);
     await once(first.process, 'exit');
     start(first.root);

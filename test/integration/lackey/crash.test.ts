@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import fs from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
 import type { TaskDescription } from '../../../src/taskapi/types.js';
@@ -8,6 +7,8 @@ import { type FakeAgent, mapTask, startFakeAgent, startLackey, text, verdict } f
 function withInit(agent: FakeAgent, init: string, exec: string): TaskDescription {
   return mapTask(agent, exec, { taskPhase: { type: 'map', init, exec } });
 }
+
+const pidFile = ({ root }: { readonly root: string }) => path.join(root, 'var/run/marlin-lackey.pid');
 
 t.test('init runs once per zone, knows no input, and its output goes nowhere', async (t) => {
   const agent = await startFakeAgent(t);
@@ -62,7 +63,7 @@ t.test('what init emits is an output of the task that it ran for, instead of its
 t.test('a task that has cost a lackey is not run again', async (t) => {
   const agent = await startFakeAgent(t);
   const first = startLackey(t, agent);
-  const task = mapTask(agent, 'kill -9 $PPID; sleep 100');
+  const task = mapTask(agent, `kill -9 $(cat ${pidFile(first)}); sleep 100`);
   const report = agent.run(task);
   await once(first.process, 'exit');
   agent.handOut(task);
@@ -74,7 +75,7 @@ t.test('a task that has cost a lackey is not run again', async (t) => {
 t.test('a zone whose init did not end is of no use until it is reset', async (t) => {
   const agent = await startFakeAgent(t);
   const first = startLackey(t, agent);
-  const task = withInit(agent, 'kill -9 $PPID; sleep 100', 'echo ran');
+  const task = withInit(agent, `kill -9 $(cat ${pidFile(first)}); sleep 100`, 'echo ran');
   const report = agent.run(task);
   await once(first.process, 'exit');
   agent.handOut(task);
@@ -99,7 +100,17 @@ t.test('an init script that ended well is not repeated by the next lackey', asyn
 t.test('the lackey’s process id is where user code can find it', async (t) => {
   const agent = await startFakeAgent(t);
   const lackey = startLackey(t, agent);
-  const report = await agent.run(mapTask(agent, 'echo $PPID'));
+  const report = await agent.run(mapTask(agent, `cat ${pidFile(lackey)}`));
   t.equal(text(report.stdout), `${lackey.process.pid}\n`);
-  t.equal(fs.readFileSync(path.join(lackey.root, 'var/run/marlin-lackey.pid'), 'utf8'), `${lackey.process.pid}\n`);
+});
+
+t.test('a launcher that is killed costs its task; the next one gets another', async (t) => {
+  const agent = await startFakeAgent(t);
+  startLackey(t, agent);
+  t.match(verdict(await agent.run(mapTask(agent, 'kill -9 $PPID; sleep 100'))), 'InternalError: ');
+  t.equal(text((await agent.run(mapTask(agent, 'echo next'))).stdout), 'next\n');
+  t.equal(
+    verdict(await agent.run(mapTask(agent, 'kill -TERM $$'))),
+    'UserTaskError: user command terminated by SIGTERM',
+  );
 });

@@ -36,7 +36,7 @@ function handClock(): Clock & { advance(ms: number): void; jump(ms: number): voi
 }
 
 /** Work that asks for a turn whenever there is some, as the writers of batches do. */
-function worker(clock: Clock, limits: { burst: number; everyMs: number }) {
+function worker(clock: Clock, limits: { burst: number; everyMs: number; longestMs?: number }) {
   const turns: { readonly atMs: number; readonly askedMs: number }[] = [];
   let askedMs: number | null = null;
   const go = () => {
@@ -44,12 +44,12 @@ function worker(clock: Clock, limits: { burst: number; everyMs: number }) {
     turns.push({ atMs: clock.nowMs(), askedMs });
     askedMs = null;
   };
-  const pace = createPace(clock, limits, go);
+  const pace = createPace(clock, { longestMs: limits.everyMs, ...limits }, go);
   const ask = () => {
     askedMs ??= clock.nowMs();
     go();
   };
-  return { turns, ask, stop: pace.stop };
+  return { turns, ask, took: pace.took, stop: pace.stop };
 }
 
 const limits = fc.record({ burst: fc.integer({ min: 1, max: 10 }), everyMs: fc.integer({ min: 1, max: 100 }) });
@@ -121,4 +121,26 @@ t.test('who stops is not called again', async (t) => {
   t.equal(clock.timers, 0);
   clock.advance(100);
   t.equal(turns.length, 1);
+});
+
+t.test('while turns take long they come back later, and as before when they are short again', async (t) => {
+  const clock = handClock();
+  const { turns, ask, took } = worker(clock, { burst: 2, everyMs: 10, longestMs: 50 });
+  const turnsOf = (spanMs: number, tookMs: number) => {
+    const before = turns.length;
+    for (let ms = 0; ms < spanMs; ms++) {
+      took(tookMs);
+      ask();
+      clock.advance(1);
+    }
+    return turns.length - before;
+  };
+  turnsOf(1000, 1);
+  t.equal(turnsOf(1000, 1), 100);
+  turnsOf(1000, 10);
+  t.equal(Math.round(turnsOf(3000, 10) / 10), 10, 'a third of the time');
+  turnsOf(1000, 10_000);
+  t.equal(turnsOf(1000, 10_000), 20, 'and not later than that');
+  turnsOf(1000, 0);
+  t.equal(turnsOf(1000, 0), 100);
 });
