@@ -9,6 +9,7 @@ import type { AccountStore } from '../accounts/types.js';
 import type { Clock } from '../common/clock.js';
 import type { Logger } from '../common/logging.js';
 import type { Archiving } from '../jobs/archiving.js';
+import { failedCommand } from '../jobs/errors.js';
 import { jobStatus } from '../jobs/status.js';
 import type { Jobs } from '../jobs/types.js';
 import type { JobRecord } from '../records/job.js';
@@ -44,8 +45,9 @@ const lists: readonly ArchivedList[] = [
   {
     name: 'err.txt',
     contentType: 'application/x-json-stream; type=job-error',
-    lines: async function* (jobs, { jobId }) {
-      for await (const error of jobs.errors(jobId)) yield JSON.stringify(error);
+    lines: async function* (jobs, { jobId, phases }) {
+      for await (const error of jobs.errors(jobId))
+        yield JSON.stringify({ ...error, command: failedCommand(error, phases) });
     },
   },
   {

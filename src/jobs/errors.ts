@@ -2,6 +2,7 @@
 import type { Stored } from '../bus/types.js';
 import { and, eq, or, present } from '../moray/client/filter.js';
 import type { ErrorRecord } from '../records/error.js';
+import type { JobRecord } from '../records/job.js';
 import { type JobStore, search } from './store.js';
 import type { JobError, Page } from './types.js';
 
@@ -29,6 +30,11 @@ export function jobError({ value }: Stored<ErrorRecord>): JobError {
     message: value.errorMessage || 'unknown error',
     ...defined({ stderr, core }),
   };
+}
+
+/** What people want to know first of an error in a job of many phases. */
+export function failedCommand({ phaseNum }: JobError, phases: JobRecord['phases']): string | undefined {
+  return phases[Number(phaseNum)]?.exec;
 }
 
 function whatFailed({ phaseNum, input, p0input }: ErrorRecord): string {

@@ -3,6 +3,7 @@
  * hundred: lists that still grow are for looking at. Of a job that is done everything is given, since clients read the
  * list once and take it to be whole.
  */
+import { failedCommand } from '../../jobs/errors.js';
 import type { JobError, Jobs, Page } from '../../jobs/types.js';
 import type { JobRecord } from '../../records/job.js';
 import type { Call } from '../request/call.js';
@@ -34,8 +35,8 @@ export const jobOutputs = handlerOf({
 
 export const jobErrors = handlerOf({
   contentType: 'application/x-json-stream; type=job-error',
-  lines: async function* (jobs, { jobId }, page) {
-    for await (const error of jobs.errors(jobId, page)) yield JSON.stringify(errorLine(error));
+  lines: async function* (jobs, { jobId, phases }, page) {
+    for await (const error of jobs.errors(jobId, page)) yield JSON.stringify(errorLine(error, phases));
   },
 });
 
@@ -44,8 +45,10 @@ export const jobFailures = handlerOf({
   lines: (jobs, { jobId }, page) => jobs.failedInputs(jobId, page),
 });
 
-function errorLine({ phaseNum, what, code, message, stderr, core, input, p0input }: JobError) {
-  return { phase: String(phaseNum), what, code, message, stderr, core, input, p0input };
+function errorLine(error: JobError, phases: JobRecord['phases']) {
+  const { phaseNum, what, code, message, stderr, core, input, p0input } = error;
+  const command = failedCommand(error, phases);
+  return { phase: String(phaseNum), what, code, message, command, stderr, core, input, p0input };
 }
 
 function handlerOf(list: ResultList) {

@@ -1,9 +1,10 @@
 /** The jobs API by raw HTTP: refusals, states, and the lists that a job leaves. */
 import crypto from 'node:crypto';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { startTestFrontdoor } from '../../support/frontdoor.js';
+import { mrjobWith } from '../../support/mrjob.js';
 
-const { ask, moray } = await startTestFrontdoor(t);
+const { ask, moray, url } = await startTestFrontdoor(t);
 
 const buckets = { job: 'marlin_jobs_v2', error: 'marlin_errors_v2', taskoutput: 'marlin_taskoutputs_v2' };
 const json = { 'content-type': 'application/json' };
@@ -97,6 +98,7 @@ t.test('results', async (t) => {
     errorMessage: 'user command exited with code 1',
     input: '/wilma/stor/x',
     p0input: '/wilma/stor/x',
+    stderr: '/wilma/stor/what it said',
     retried: false,
     timeCommitted,
   });
@@ -106,13 +108,38 @@ t.test('results', async (t) => {
     what: 'phase 0: input "/wilma/stor/x"',
     code: 'UserTaskError',
     message: 'user command exited with code 1',
+    command: 'wc',
     input: '/wilma/stor/x',
     p0input: '/wilma/stor/x',
+    stderr: '/wilma/stor/what it said',
   });
+  await operatorSeesStderr(t, id);
   const failed = await ask('GET', `/wilma/jobs/${id}/live/fail`, { headers: { accept: 'application/x-json-stream' } });
   t.equal(failed.body, '/wilma/stor/x\n', 'whatever the client says it accepts');
   t.equal(failed.headers['content-type'], 'text/plain');
 });
+
+/** `mrjob errors --stderr`, which reads the object with the job's token. */
+async function operatorSeesStderr(t: Test, id: string): Promise<void> {
+  const env = { MORAY_URL: moray.url, MANTA_URL: url };
+  const errors = async (...args: readonly string[]) => (await mrjobWith(env)('errors', ...args, id)).stdout;
+  const head = [
+    'phase 0: input "/wilma/stor/x": user command exited with code 1',
+    '    command: wc',
+    '    (see /wilma/stor/what it said)',
+  ];
+  t.equal(await errors('--stderr'), printed(...head, '    | [cannot be read: 404 ResourceNotFound]'));
+  await ask('PUT', '/wilma/stor/what%20it%20said', { body: 'wc: \x1b[2Jno such thing\nand\tso on\n' });
+  t.equal(await errors('--stderr'), printed(...head, '    | wc: ?[2Jno such thing', '    | and\tso on'));
+  t.match(JSON.parse(await errors('--stderr', '--json')), { command: 'wc', stderrText: /^wc: .*\nand\tso on\n$/ });
+  await ask('PUT', '/wilma/stor/what%20it%20said', { body: `${'x'.repeat(20_000)}the end` });
+  t.match(await errors('--stderr'), /\n {4}\| \[the first 3623 bytes are left out\]\n {4}\| x+the end\n$/);
+  const { status, stderr } = await mrjobWith({ MORAY_URL: moray.url })('errors', '--stderr', id);
+  t.equal(status, 1);
+  t.match(stderr, /failed to list errors: MANTA_URL must be set/);
+}
+
+const printed = (...lines: readonly string[]) => `${lines.join('\n')}\n`;
 
 t.test('other people and other jobs', async (t) => {
   const id = await createJob();
