@@ -6,7 +6,7 @@ import VError from 'verror';
 import { domainsChannel } from '../bus/channels.js';
 import type { BatchFence, Bus, Operation, Stored } from '../bus/types.js';
 import type { Logger } from '../common/logging.js';
-import { type DomainRecord, isDomainRecord } from '../records/domain.js';
+import type { DomainRecord } from '../records/domain.js';
 import type { Counters } from './counters.js';
 import type { OperatedDomain } from './domain.js';
 import { firstDomain, type Operating, operatorOf, stepDomain, takeOver } from './domains.js';
@@ -118,7 +118,6 @@ export function createDomainKeeper(options: DomainKeeperOptions): DomainKeeper {
   };
 
   const read = (record: Stored<DomainRecord>): void => {
-    if (!isDomainRecord(record.value)) return;
     domains.set(record.key, record);
     if (!isActing) return;
     const { domainId } = record.value;

@@ -18,6 +18,7 @@ import type { SetAside } from './set-aside.js';
 import { commitDone, moveInput, removeInput, retryTask } from './tasks/handlers.js';
 import { markInputsOf, markOutputsOf, pointInputsOfFailed } from './tasks/mark.js';
 
+type OfJob = { readonly jobId: string; readonly phaseNum?: number };
 type Handler = (record: Stored<never>) => Promise<void>;
 
 export function recordHandlers(
@@ -27,28 +28,35 @@ export function recordHandlers(
 ): { readonly [Name in DomainQuery | 'jobsCreated']: Handler } {
   const { jobs } = context;
 
+  const putAside = (record: Stored<unknown>, problem: string): void => {
+    if (!setAside.add(record, context.env().nowMs)) return;
+    context.counters.recordsSetAside++;
+    context.log.error({ record: `${record.bucket}/${record.key}`, problem }, 'record is set aside: it is invalid');
+  };
+
   /** What does not fit its schema is reported once, and read no more. */
   const checked =
     <Value>(check: RecordCheck<Value>, handle: (record: Stored<Value>) => Promise<void>) =>
     async (record: Stored<Value>): Promise<void> => {
       const problem = check.problem(record.value);
       if (problem === null) return handle(record);
-      if (!setAside.add(record, context.env().nowMs)) return;
-      context.counters.recordsSetAside++;
-      context.log.error({ record: `${record.bucket}/${record.key}`, problem }, 'record is set aside: it is invalid');
+      putAside(record, problem);
     };
 
-  const ofAny = <Value extends { readonly jobId: string }>(
+  const ofAny = <Value extends OfJob>(
     check: RecordCheck<Value>,
     handle: (record: Stored<Value>, job: Job) => Promise<void>,
   ) =>
     checked(check, async (record) => {
       const job = jobs.get(record.value.jobId);
-      if (job !== undefined) await handle(record, job);
+      if (job === undefined) return;
+      const problem = problemInJob(record, job);
+      if (problem === null) await handle(record, job);
+      else putAside(record, problem);
     });
 
   /** Of jobs that are here and not cancelled. */
-  const ofLive = <Value extends { readonly jobId: string }>(
+  const ofLive = <Value extends OfJob>(
     check: RecordCheck<Value>,
     handle: (record: Stored<Value>, job: Job) => Promise<void>,
   ) =>
@@ -102,4 +110,11 @@ export function recordHandlers(
       counted((record: Stored<TaskInputRecord>, job) => moveInput(record, job, context)),
     ),
   };
+}
+
+/** What no schema can know: whether the job has the phase that the record is of, or goes to. */
+function problemInJob({ bucket, value }: Stored<OfJob>, job: Job): string | null {
+  const { phaseNum = 0 } = value;
+  const needed = bucket === 'taskoutput' ? phaseNum + 1 : phaseNum;
+  return job.phases[needed] === undefined ? `property "${bucket}.phaseNum": the job has no phase ${needed}` : null;
 }

@@ -17,9 +17,10 @@ import type { Clock } from '../common/clock.js';
 import { isoTime } from '../common/iso-time.js';
 import type { Logger } from '../common/logging.js';
 import type { MorayClient } from '../moray/client/types.js';
-import type { DomainRecord } from '../records/domain.js';
+import { type DomainRecord, isDomainRecord } from '../records/domain.js';
 import { type HealthRecord, isHealthRecord } from '../records/health.js';
-import type { StorageRecord } from '../records/storage.js';
+import { isStorageRecord, type StorageRecord } from '../records/storage.js';
+import type { RecordCheck } from '../records/validation.js';
 import { type HealthEvent, HealthTable } from './agents.js';
 import type { SupervisorConfig } from './config.js';
 import { newCounters } from './counters.js';
@@ -86,6 +87,16 @@ export async function startSupervisor(config: SupervisorConfig, deps: Supervisor
       ...query,
     });
 
+  /** Few, and soon put right by who wrote them: they are read with each pass, but reported once. */
+  const checked =
+    <Value>(check: RecordCheck<Value>, read: (record: Stored<Value>) => void) =>
+    (record: Stored<Value>): void => {
+      const problem = check.problem(record.value);
+      if (problem === null) read(record);
+      else if (aside.add(record, clock.nowMs()))
+        log.error({ record: `${record.bucket}/${record.key}`, problem }, 'record is left alone: it is invalid');
+    };
+
   const onAgent = (event: HealthEvent | null): void => {
     if (event === null) return;
     if (event.event === 'lost') log.error({ agent: event.instance }, 'agent is lost: its tasks run elsewhere');
@@ -112,12 +123,7 @@ export async function startSupervisor(config: SupervisorConfig, deps: Supervisor
   ) => {
     let cancelLook = () => {};
     const query: Subscription = subscribe<HealthRecord>(row, {
-      onRecord(record) {
-        const problem = isHealthRecord.problem(record.value);
-        if (problem === null) read(record);
-        else if (aside.add(record, clock.nowMs()))
-          log.error({ record: record.key, problem }, 'health record is left alone: it is invalid');
-      },
+      onRecord: checked(isHealthRecord, read),
       onPass() {
         passed();
         cancelLook();
@@ -135,7 +141,7 @@ export async function startSupervisor(config: SupervisorConfig, deps: Supervisor
   };
 
   const storageQuery = subscribe<StorageRecord>(globalQueries.storage, {
-    onRecord: (record) => storage.onRecord(record),
+    onRecord: checked(isStorageRecord, (record) => storage.onRecord(record)),
     onPass: () => storage.onPass(),
   });
   const finder = createFinder({
@@ -198,7 +204,9 @@ export async function startSupervisor(config: SupervisorConfig, deps: Supervisor
     if (record.value.instance !== me) peers.read(record);
   };
   const peerQuery = watchHealth(globalQueries.peerHealth, peers, onPeer, onPeerPass);
-  const domainQuery = subscribe<DomainRecord>(globalQueries.domains, { onRecord: (record) => keeper.read(record) });
+  const domainQuery = subscribe<DomainRecord>(globalQueries.domains, {
+    onRecord: checked(isDomainRecord, (record) => keeper.read(record)),
+  });
   const queries = [agentQuery, peerQuery, domainQuery, storageQuery];
   await Promise.all(queries.map((query) => query.fence()));
   await keeper.begin();
