@@ -19,7 +19,11 @@ export async function attachSession(call: Call): Promise<void> {
   if (upgrade === undefined || typeof key !== 'string') throw httpError('ExpectedUpgrade', call.path);
   const role = roleOf(call.parameters['role'] ?? '');
   const { reflector } = services;
-  if (upgrade.socket.destroyed) return; // gone while we looked: nobody would tell the reflector
+  // Gone while we looked: nobody would tell the reflector, and a half-closed connection would be kept alive by its pulse.
+  if (upgrade.socket.destroyed || upgrade.socket.readableEnded) {
+    upgrade.socket.destroy();
+    return;
+  }
   const refusal = reflector.refusal(job.jobId, role);
   if (refusal === 'unknown session') throw httpError('SessionNotFound', job.jobId);
   if (refusal !== null) throw httpError('SessionExists', refusal);
