@@ -8,6 +8,7 @@ import { directoryContentType } from '../request/content-type.js';
 import { assertAllowed } from '../request/permission.js';
 import { joined, respondStream, setHeaders } from '../request/respond.js';
 import { type ListProblem, parseListOptions } from './list-options.js';
+import { mayBePage, pageHeaders, pageOf, wantsPage } from './page.js';
 
 /** @param stored undefined for a root that has no record. */
 export async function readDirectory(call: Call, stored: StoredEntry<DirectoryEntry> | undefined): Promise<void> {
@@ -27,13 +28,17 @@ export async function readDirectory(call: Call, stored: StoredEntry<DirectoryEnt
       ...(await returnedHeaders(call, stored.entry)),
     });
   }
+  const isPage = mayBePage(call) && wantsPage(call);
+  if (isPage) setHeaders(response, pageHeaders);
+  if (mayBePage(call)) response.setHeader('Vary', 'Accept');
   if (method === 'HEAD') {
     response.writeHead(200);
     response.end();
     return;
   }
   const entries = services.entries.list(call.owner.account.uuid, call.key, verdict.options);
-  await respondStream(response, joined(lines(entries)), () => response.writeHead(200));
+  const body = isPage ? pageOf(call, entries, verdict.options) : lines(entries);
+  await respondStream(response, joined(body), () => response.writeHead(200));
 }
 
 async function* lines(entries: ReturnType<Call['services']['entries']['list']>): AsyncGenerator<string> {
