@@ -12,6 +12,14 @@ const seed = env('MANGLED_SEED', 1);
 const requestCount = env('MANGLED_REQUESTS', 600);
 const signatureCount = env('MANGLED_SIGNATURES', 200);
 t.setTimeout(600_000);
+// After 10,000 requests the process has stayed once though all was stopped: then what holds it is said, and it ends.
+t.teardown(() => {
+  const say = () => {
+    process.stderr.write(`still there: ${process.getActiveResourcesInfo().join(', ')}\n`);
+    process.exit();
+  };
+  setTimeout(say, 10_000).unref();
+});
 
 const secret = 'nobody but fred may read this';
 const { ask, port, signed, moray, accounts } = await startTestFrontdoor(t);
