@@ -51,8 +51,13 @@ t.test('the commands of the operators guide that look', async (t) => {
   await box.put('~~/stor/a', 'a\n');
   const job = (await box.run('echo ~~/stor/a | mjob create -w -m "cat; false"')).stdout.trim().split('\n').at(-1) ?? '';
   const task = (await box.run(`mrjob get --json ${job} | json task.0.key`)).stdout.trim();
+  const accounts = (await box.run(`marlin account list --json --data ${box.data}`)).stdout.trim().split('\n');
+  const { uuid } = accounts.map((line) => JSON.parse(line)).find(({ login }) => login === box.login);
   const names: Readonly<Record<string, string>> = {
     '/var/lib/marlin/data': box.data,
+    '8090': new URL(box.ready().supervisor.url).port,
+    CONFIG: `${box.data}/etc/supervisor.json`,
+    KEY: `/${uuid}/stor/a`,
     JOB: job,
     TASK: task,
     FILE: `${box.data}/run/page.html`,
