@@ -9,6 +9,9 @@
  *
  *   none --run--> idle --run--> asked --"started"--> busy --"exit"/"signal"--> idle
  *                               asked --"failed"--> idle        each --the launcher dies--> none
+ *
+ * With a launcher that we killed, its command died of the same; how a command ended whose launcher died of something else
+ * nobody knows.
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -44,8 +47,10 @@ export interface Launcher {
   run(command: Command): Running;
   /** Of the process, while there is one. */
   pid(): number | undefined;
-  /** Resolves when the process that there may be has ended, by whatever hand. */
-  gone(): Promise<void>;
+  /** Says that the process is being killed, with all others. */
+  killed(): void;
+  /** Resolves when there is no process that was killed. */
+  settled(): Promise<void>;
 }
 
 /** The one under way, and what its answers do. */
@@ -58,6 +63,7 @@ interface Request {
 interface Process {
   readonly child: ChildProcess;
   readonly gone: Promise<void>;
+  isKilled: boolean;
 }
 
 const signalNames = new Map(Object.entries(os.constants.signals).map(([name, number]) => [number, name]));
@@ -71,8 +77,9 @@ export function createLauncher(program: string): Launcher {
     const child = spawn(program, [], { stdio: ['pipe', 'pipe', 'inherit'] });
     const gone = new Promise<void>((resolve) => {
       const end = (reason: string) => {
+        const isKilled = current?.child === child && current.isKilled;
         if (current?.child === child) current = undefined;
-        answer(['lost', reason]);
+        answer(isKilled ? ['signal', String(os.constants.signals.SIGKILL)] : ['lost', reason]);
         resolve();
       };
       child.once('error', (error) => end(error.message));
@@ -80,7 +87,7 @@ export function createLauncher(program: string): Launcher {
     });
     child.stdin?.on('error', () => {}); // of a process that is gone, which `close` tells
     if (child.stdout !== null) createInterface({ input: child.stdout }).on('line', (line) => answer(line.split(' ')));
-    return { child, gone };
+    return { child, gone, isKilled: false };
   }
 
   function answer([what, detail = '']: readonly string[]): void {
@@ -120,7 +127,12 @@ export function createLauncher(program: string): Launcher {
   return {
     run,
     pid: () => current?.child.pid,
-    gone: async () => current?.gone,
+    killed() {
+      if (current !== undefined) current.isKilled = true;
+    },
+    async settled() {
+      if (current?.isKilled === true) await current.gone;
+    },
   };
 }
 

@@ -51,8 +51,8 @@ async function main(socket: string): Promise<void> {
   const context: TaskContext = {
     ...{ settings, paths, socketPath, port, agent, markers, cores, launcher, log, hasEmitted },
     async killProcesses() {
-      const killedAll = await killProcesses(settings, launcher.pid);
-      if (killedAll) await launcher.gone();
+      await killProcesses(settings, launcher);
+      await launcher.settled();
     },
   };
   let next: TaskDescription | undefined;

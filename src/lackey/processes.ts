@@ -12,22 +12,25 @@ import type { Settings } from './settings.js';
 const firstPauseMs = 1;
 const longestPauseMs = 50;
 
-/**
- * Resolves when none is left but what has ended and only waits for its parent. @param spared says which process, if any,
- * is not a command's. @returns whether all were killed for one of them, that one too.
- */
+/** A process that is not a command's: it goes only when all do. */
+export interface Spared {
+  pid(): number | undefined;
+  killed(): void;
+}
+
+/** Resolves when none is left but what has ended and only waits for its parent. */
 export async function killProcesses(
   { kill, zone }: Pick<Settings, 'kill' | 'zone'>,
-  spared: () => number | undefined = () => undefined,
-): Promise<boolean> {
+  spared: Spared | undefined = undefined,
+): Promise<void> {
   const find = kill === 'all' ? livingProcesses : (pids: readonly number[]) => markedProcesses(pids, zone);
-  let killedAll = false;
   for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(longestPauseMs, pauseMs * 2)) {
-    const pids = find(otherPids(spared()));
-    if (pids.length === 0) return killedAll;
-    killedAll ||= kill === 'all';
-    if (kill === 'all') killQuietly(-1);
-    else for (const pid of pids) killQuietly(pid);
+    const pids = find(otherPids(spared?.pid()));
+    if (pids.length === 0) return;
+    if (kill === 'all') {
+      spared?.killed();
+      killQuietly(-1);
+    } else for (const pid of pids) killQuietly(pid);
     await pause(pauseMs);
   }
 }

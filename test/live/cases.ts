@@ -2,7 +2,7 @@
  * What a running system must do, case by case. More such tables are beside this one: what a zone has and what runs out
  * (zone-cases.ts), names at the limits (name-cases.ts), who may read what (access.test.ts).
  */
-import { control, type JobCase, map, obj, out, red, reduce } from './job-case.js';
+import { control, type JobCase, map, obj, out, red, reduce, uuid } from './job-case.js';
 
 const sum = "awk '{sum+=$1} END {print sum}'";
 const dumpedCore = 'user command or child process dumped core';
@@ -155,7 +155,9 @@ export const jobCases: readonly JobCase[] = [
         phase: '1',
         code: 'InvalidArgumentError',
         message: 'reducer "1" specified, but only 1 reducers exist',
+        input: out('obj1', 0),
         p0input: '/%user%/stor/obj1',
+        what: new RegExp(`^phase 1: input ".*/obj1\\.0\\.${uuid}" \\(from job input "/%user%/stor/obj1"\\)$`),
       },
     ],
     mayStay: /obj1\.0\./,

@@ -6,8 +6,8 @@ import type { JobPhase } from '../support/jobs.js';
 
 export interface ExpectedError {
   readonly phase?: string;
-  readonly what?: string;
-  readonly input?: string;
+  readonly what?: string | RegExp;
+  readonly input?: string | RegExp;
   readonly p0input?: string;
   readonly code: string;
   readonly message: string | RegExp;

@@ -24,7 +24,7 @@ const names: readonly (readonly [object: string, file?: string])[] = [
 export const nameCases: readonly JobCase[] = [
   {
     name: 'jobMlongInputs: only the file is shortened, never the name of the object',
-    phases: [map('(env | grep MANTA_INPUT_ | sort) && ls $MANTA_INPUT_FILE && wc -w')],
+    phases: [map('(env | grep MANTA_INPUT_) && ls $MANTA_INPUT_FILE && wc -w')],
     inputs: names.map(([object]) => `/%user%/stor/${object}`),
     outputs: names.map(([object]) => new RegExp(`/jobs/%job%/stor/%user%/stor/${object}`)),
     contents: names.map(([object, file = object]) =>

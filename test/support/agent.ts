@@ -24,6 +24,7 @@ import { startTestMoray, type TestMoray } from './moray.js';
 type Owner = Pick<Test, 'teardown'>;
 
 const stalled = '/bob/stor/stalled';
+const held = '/bob/stor/held';
 
 export interface FakeFrontDoor {
   readonly url: string;
@@ -32,6 +33,9 @@ export interface FakeFrontDoor {
   readonly requests: { readonly method: string; readonly url: string; readonly headers: http.IncomingHttpHeaders }[];
   /** Names below these are answered with a head and no end. */
   readonly stalled: string;
+  /** Names below these are answered when `release` is called. */
+  readonly held: string;
+  readonly release: () => void;
   /** So many requests to come are answered with 503. */
   failures: number;
 }
@@ -40,7 +44,11 @@ async function startFrontDoor(t: Owner): Promise<FakeFrontDoor> {
   const objects = new Map<string, string>();
   const directories = new Set<string>();
   const requests: FakeFrontDoor['requests'] = [];
-  const door = { objects, directories, requests, stalled, failures: 0 };
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const door = { objects, directories, requests, stalled, held, release, failures: 0 };
   const server = http.createServer(async (request, response) => {
     const { method = '', url = '', headers } = request;
     requests.push({ method, url, headers });
@@ -58,6 +66,7 @@ async function startFrontDoor(t: Owner): Promise<FakeFrontDoor> {
       response.flushHeaders();
       return;
     }
+    if (name.startsWith(held)) await released;
     const answer = (status: number, body = '') => {
       response.writeHead(status, { 'content-length': Buffer.byteLength(body) });
       response.end(body);

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import type { ExpectedError, JobCase } from '../live/job-case.js';
 import type { DeployedBox } from './deployed-box.js';
-import { type FinishedJob, readJob, submit, submitBelow, waitDone } from './jobs.js';
+import { type FinishedJob, type JobPhase, readJob, submit, submitBelow, waitDone } from './jobs.js';
 
 export async function driverOf(box: DeployedBox): Promise<string> {
   const snapshot = (await (await fetch(`${box.ready().agent.url}/kang/snapshot`)).json()) as {
@@ -33,9 +33,14 @@ async function prepareInput(box: DeployedBox, name: string): Promise<void> {
   else await box.put(name, `auto-generated content for key /someuser${name.slice(box.login.length + 1)}`);
 }
 
+const phasesOf = (box: DeployedBox, { phases }: JobCase) =>
+  phases.map((phase): JobPhase => JSON.parse(fill(box, JSON.stringify(phase))));
+const inputsOf = (box: DeployedBox, { inputs = [], extraInputs = [] }: JobCase) =>
+  [...inputs, ...extraInputs].map((name) => fill(box, name));
+
 export async function runCase(box: DeployedBox, jobCase: JobCase, limitMs: number): Promise<FinishedJob> {
-  const phases = jobCase.phases.map((phase) => JSON.parse(fill(box, JSON.stringify(phase))));
-  const inputs = [...(jobCase.inputs ?? []), ...(jobCase.extraInputs ?? [])].map((name) => fill(box, name));
+  const phases = phasesOf(box, jobCase);
+  const inputs = inputsOf(box, jobCase);
   const id = await (jobCase.belowFrontDoor === true ? submitBelow(box, phases, inputs) : submit(box, phases, inputs));
   if (jobCase.cancelWhenRunning === true) {
     await dispatched(box, id, inputs.length);
@@ -63,8 +68,9 @@ export function verifyCase(
   job: FinishedJob,
   { strict }: { readonly strict: boolean },
 ): void {
-  const submitted = [...(jobCase.inputs ?? []), ...(jobCase.extraInputs ?? [])].map((name) => fill(box, name));
-  assert.deepEqual([...job.inputs].sort(), submitted.sort(), 'inputs read back');
+  assert.deepEqual([...job.inputs].sort(), inputsOf(box, jobCase).sort(), 'inputs read back');
+  const phases = phasesOf(box, jobCase).map((phase) => ({ type: 'map', ...phase }));
+  assert.deepEqual(job.record['phases'], phases, 'phases read back');
   if (jobCase.errorCount === undefined) compareTexts(box, job, job.outputs, jobCase.outputs ?? [], 'outputs');
   if (jobCase.contents !== undefined) compareTexts(box, job, job.contents, jobCase.contents, 'contents');
   const expected = jobCase.errors ?? [];
@@ -107,16 +113,29 @@ function verifyErrors(
     `${count} errors, expected ${least} to ${most}: ${JSON.stringify(job.errors)}`,
   );
   for (const error of expected) {
-    const found = job.errors.some((actual) =>
+    const found = job.errors.find((actual) =>
       (Object.entries({ phase: '0', ...error }) as [keyof ExpectedError, string | RegExp][]).every(
         ([field, wanted]) => {
-          const value = String(actual[field]);
-          return typeof wanted === 'string' ? value === fill(box, wanted, job.id) : wanted.test(value);
+          const text = fill(box, typeof wanted === 'string' ? wanted : wanted.source, job.id);
+          return fits(wanted, text, String(actual[field]));
         },
       ),
     );
     assert.ok(found, `no error fits ${JSON.stringify(error)} among ${JSON.stringify(job.errors)}`);
+    if (found.phase === '0') verifyOrigin(job, found);
   }
+}
+
+/** An error of the first phase is about an input as it was submitted, unless that phase reduces. */
+function verifyOrigin({ inputs, record }: FinishedJob, { what, input, p0input }: FinishedJob['errors'][number]): void {
+  const [first] = record['phases'] as readonly JobPhase[];
+  if (first?.type === 'reduce') {
+    assert.equal(what, 'phase 0: reduce');
+    return;
+  }
+  assert.ok(inputs.includes(input ?? ''), `${input} is an input`);
+  assert.equal(p0input, input);
+  assert.equal(what, `phase 0: input "${input}"`);
 }
 
 function verifyRecord({ record, stats, inputs, outputs, errors }: FinishedJob, strict: boolean): void {
@@ -133,6 +152,8 @@ function verifyRecord({ record, stats, inputs, outputs, errors }: FinishedJob, s
     (stats['nTasksCommittedOk'] ?? 0) + (stats['nTasksCommittedFail'] ?? 0),
     'every task is committed',
   );
+  const { nTasksCommittedFail = 0, nRetries = 0, nErrors = 0 } = stats;
+  assert.ok(nTasksCommittedFail <= nRetries + nErrors, 'each failure was tried again, or is an error');
   if (!strict) return;
   assert.equal(stats['nAssigns'], 1, 'assigned once');
   assert.equal(stats['nRetries'], 0, 'nothing ran twice');

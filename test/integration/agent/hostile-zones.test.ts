@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import http from 'node:http';
 import type { Duplex } from 'node:stream';
 import t from 'tap';
+import { defaultBuckets } from '../../../src/records/buckets.js';
 import { startTestAgent, type TestAgent } from '../../support/agent.js';
 
 /** A request whose answer is not waited for. */
@@ -139,4 +140,39 @@ t.test('a task that others have taken over is stopped without a word, and its zo
   await agent.nextTask();
   await agent.ask('zone0', 'POST', '/my/jobs/task/commit', {});
   t.equal((await agent.taskDone(next)).result, 'ok');
+});
+
+t.test('a task whose outputs the store refuses fails, and says so', async (t) => {
+  for (const count of [1, 60]) {
+    const agent = await startTestAgent(t, 1);
+    const taskId = await agent.dispatch(await agent.putJob([{ type: 'map', exec: 'x' }]));
+    const { zone } = await agent.nextTask();
+    await agent.moray.client.delBucket(defaultBuckets.taskoutput);
+    for (let index = 0; index < count; index++)
+      await agent.ask(zone, 'PUT', `/bob/stor/out${index}`, 'x', { 'x-manta-stream': 'stdout' });
+    await agent.ask(zone, 'POST', '/my/jobs/task/commit', {});
+    t.equal((await agent.taskDone(taskId)).result, 'fail');
+    t.match(await agent.find('error', `(taskId=${taskId})`), [{ errorCode: 'InternalError' }]);
+  }
+});
+
+t.test('what is saved after the end of its task is no output of the next one', async (t) => {
+  const agent = await startTestAgent(t, 1);
+  const jobId = await agent.putJob([{ type: 'map', exec: 'x' }]);
+  const first = await agent.dispatch(jobId);
+  const { zone } = await agent.nextTask();
+  const late = begin(agent, zone, `${agent.frontDoor.held}/1`, { 'x-manta-stream': 'stdout' }, 'PUT');
+  late.end('x');
+  while (!agent.frontDoor.requests.some(({ url }) => url.startsWith(agent.frontDoor.held)))
+    await agent.operator('GET', '/zones');
+  const ended = agent.ask(zone, 'POST', '/my/jobs/task/fail', {});
+  t.match(await agent.taskDone(first), { result: 'fail', nOutputs: 0 });
+  await ended;
+  const second = await agent.dispatch(jobId);
+  await agent.nextTask();
+  agent.frontDoor.release();
+  await once(late, 'close');
+  await agent.ask(zone, 'POST', '/my/jobs/task/commit', {});
+  t.match(await agent.taskDone(second), { result: 'ok', nOutputs: 0 });
+  t.same(await agent.find('taskoutput', `(jobId=${jobId})`), []);
 });
