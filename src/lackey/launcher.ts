@@ -77,10 +77,11 @@ export function createLauncher(program: string): Launcher {
     const child = spawn(program, [], { stdio: ['pipe', 'pipe', 'inherit'] });
     const gone = new Promise<void>((resolve) => {
       const end = (reason: string) => {
-        const isKilled = current?.child === child && current.isKilled;
-        if (current?.child === child) current = undefined;
-        answer(isKilled ? ['signal', String(os.constants.signals.SIGKILL)] : ['lost', reason]);
         resolve();
+        if (current?.child !== child) return; // told twice: a request of its successor is none of its business
+        const { isKilled } = current;
+        current = undefined;
+        answer(isKilled ? ['signal', String(os.constants.signals.SIGKILL)] : ['lost', reason]);
       };
       child.once('error', (error) => end(error.message));
       child.once('close', () => end('launcher died')); // after its last answer
