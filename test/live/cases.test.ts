@@ -1,6 +1,7 @@
 /** The tables of cases against a whole system, through its front door, several side by side. */
 import t, { type Test } from 'tap';
 import { type DeployedBox, deployedBox } from '../support/deployed-box.js';
+import { type RunCase, verifyMetering } from '../support/metering.js';
 import { startOneBox } from '../support/one-box.js';
 import { driverOf, prepareCases, runCase, verifyCase } from '../support/run-case.js';
 import { jobCases } from './cases.js';
@@ -11,7 +12,7 @@ import { zoneCases } from './zone-cases.js';
 const sideBySide = 5;
 
 t.test('jobs do what the tables say', { timeout: 800_000 }, async (t) => {
-  const box = deployedBox(t) ?? (await startOneBox(t));
+  const box: DeployedBox = deployedBox(t) ?? (await startOneBox(t));
   const isolated = (await driverOf(box)) !== 'process';
   const wanted = process.env['MARLIN_TEST_CASE'] ?? '';
   const chosen = [...jobCases, ...nameCases, ...zoneCases].filter(({ name }) => name.startsWith(wanted));
@@ -23,30 +24,31 @@ t.test('jobs do what the tables say', { timeout: 800_000 }, async (t) => {
     else t.pass(jobCase.name, { skip: 'needs an isolated zone, or root' });
   }
   await prepareCases(box, possible);
-  await runAll(
-    t,
-    box,
-    possible.filter(({ alone }) => alone !== true),
-    sideBySide,
-  );
-  await runAll(
-    t,
-    box,
-    possible.filter(({ alone }) => alone === true),
-    1,
-  );
+  const strict = process.env['MARLIN_TESTS_STRICT'] !== 'false';
+  const [together, alone] = [false, true].map((wanted) => possible.filter((one) => (one.alone === true) === wanted));
+  const finished = [
+    ...(await runAll(t, box, together ?? [], { strict, atOnce: sideBySide })),
+    ...(await runAll(t, box, alone ?? [], { strict, atOnce: 1 })),
+  ];
+  if (strict && box.agentLog !== undefined) await verifyMetering(t, box, box.agentLog, finished);
 });
 
 /** The limit of each is the sum of all, because they share the machine. */
-async function runAll(t: Test, box: DeployedBox, cases: readonly JobCase[], atOnce: number): Promise<void> {
+async function runAll(
+  t: Test,
+  box: DeployedBox,
+  cases: readonly JobCase[],
+  { strict, atOnce }: { readonly strict: boolean; readonly atOnce: number },
+): Promise<readonly RunCase[]> {
+  const finished: RunCase[] = [];
   const limitMs = 1000 * cases.reduce((sum, { limitSeconds }) => sum + limitSeconds, 0);
   const queue = cases.values();
   const worker = async () => {
     for (const jobCase of queue) {
       try {
-        verifyCase(box, jobCase, await runCase(box, jobCase, limitMs), {
-          strict: process.env['MARLIN_TESTS_STRICT'] !== 'false',
-        });
+        const job = await runCase(box, jobCase, limitMs);
+        finished.push({ jobCase, job });
+        verifyCase(box, jobCase, job, { strict });
         t.pass(jobCase.name);
       } catch (error) {
         t.fail(jobCase.name, { problem: (error as Error).message });
@@ -54,4 +56,5 @@ async function runAll(t: Test, box: DeployedBox, cases: readonly JobCase[], atOn
     }
   };
   await Promise.all(Array.from({ length: atOnce }, worker));
+  return finished;
 }

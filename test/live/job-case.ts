@@ -37,6 +37,8 @@ export interface JobCase {
   readonly limitSeconds: number;
   /** Its record is written by `mrjob submit`: the front door would refuse the definition. */
   readonly belowFrontDoor?: true;
+  /** Options of the job that are switched on, which takes `mrjob submit`, too. */
+  readonly options?: readonly 'frequentCheckpoint'[];
   /** Runs when no other case does. */
   readonly alone?: true;
   /** What a zone must provide: without isolation, and root for accounting, some cases cannot hold. */

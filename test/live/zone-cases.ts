@@ -132,6 +132,8 @@ export const zoneCases: readonly JobCase[] = [
     phases: [map('sleep 7')],
     inputs: obj(1),
     outputs: [out('obj1', 0)],
+    options: ['frequentCheckpoint'],
     limitSeconds: 30,
+    belowFrontDoor: true,
   },
 ];

@@ -9,6 +9,8 @@ import { execute, type OneBox, type TestContext } from './one-box.js';
 
 /** What tests need that neither kill services nor look at files. */
 export type DeployedBox = Pick<OneBox, 'login' | 'manta' | 'put' | 'run'> & {
+  /** Absent: it cannot be read from here. */
+  readonly agentLog?: string;
   ready(): Pick<ReadyBox, 'manta' | 'agent'> & { readonly moray: Pick<ReadyBox['moray'], 'host' | 'port'> };
 };
 

@@ -51,13 +51,19 @@ export async function submit(box: Box, phases: readonly JobPhase[], inputs: read
 }
 
 /** Through `mrjob submit`, which speaks to the store: the front door has no chance to refuse the definition. */
-export async function submitBelow(box: Box, phases: readonly JobPhase[], inputs: readonly string[]): Promise<string> {
-  const args = phases.flatMap(({ type = 'map', exec, image, memory }) => [
+export async function submitBelow(
+  box: Box,
+  phases: readonly JobPhase[],
+  inputs: readonly string[],
+  options: readonly string[] = [],
+): Promise<string> {
+  const ofPhases = phases.flatMap(({ type = 'map', exec, image, memory }) => [
     ...(image === undefined ? [] : ['-i', image]),
     ...(memory === undefined ? [] : ['-d', String(memory)]),
     type === 'map' ? '-m' : '-r',
     exec,
   ]);
+  const args = [...options.flatMap((option) => ['-x', `${option}=true`]), ...ofPhases];
   const quoted = args.map((arg) => `'${arg.replaceAll("'", "'\\''")}'`).join(' ');
   const { status, stdout, stderr } = await box.run(`mrjob submit -t "$(marlin token)" ${quoted}`);
   if (status !== 0) throw new Error(`mrjob submit ${quoted}: ${stderr}`);

@@ -34,6 +34,7 @@ export interface OneBox {
   readonly login: string;
   /** Of the account; its public half is beside it. */
   readonly keyFile: string;
+  readonly agentLog: string;
   readonly manta: Manta;
   /** As the ready file has it now: pids change when services are killed. */
   ready(): ReadyBox;
@@ -91,6 +92,7 @@ export async function startOneBox(t: TestContext, options: OneBoxOptions = {}): 
     data,
     login: testLogin,
     keyFile: key,
+    agentLog: path.join(data, 'log', 'agent.log'),
     manta,
     ready,
     async put(name, content) {

@@ -41,7 +41,9 @@ const inputsOf = (box: DeployedBox, { inputs = [], extraInputs = [] }: JobCase) 
 export async function runCase(box: DeployedBox, jobCase: JobCase, limitMs: number): Promise<FinishedJob> {
   const phases = phasesOf(box, jobCase);
   const inputs = inputsOf(box, jobCase);
-  const id = await (jobCase.belowFrontDoor === true ? submitBelow(box, phases, inputs) : submit(box, phases, inputs));
+  const id = await (jobCase.belowFrontDoor === true
+    ? submitBelow(box, phases, inputs, jobCase.options)
+    : submit(box, phases, inputs));
   if (jobCase.cancelWhenRunning === true) {
     await dispatched(box, id, inputs.length);
     const { status, stderr } = await box.run(`mjob cancel ${id}`);
