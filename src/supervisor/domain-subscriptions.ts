@@ -76,7 +76,10 @@ function filterNow(row: QueryRow, domain: string, jobs: JobTable, aside: readonl
   }
   if (row === ownQueries.jobsCreated || row.bucket === 'job') return filter;
   const held = isOrigins(row) ? jobs.all().filter(isHeld) : [];
-  const leftOut = [...held.map(({ jobId }) => jobId), ...jobs.leftOvers(namedLimit)].slice(0, namedLimit);
+  // Inputs of jobs that are over are marked, not left out.
+  const isMarked = (jobId: string) => row === domainQueries.jobInputs && jobs.isOver(jobId);
+  const leftOvers = jobs.leftOvers(namedLimit).filter((jobId) => !isMarked(jobId));
+  const leftOut = [...held.map(({ jobId }) => jobId), ...leftOvers].slice(0, namedLimit);
   return and(filter, ...leftOut.map((jobId) => not(eq('jobId', jobId))));
 }
 

@@ -17,7 +17,7 @@ import { createSubscriptions } from './domain-subscriptions.js';
 import { markStragglers } from './jobs/cancel.js';
 import { type Job, touch } from './jobs/job.js';
 import { lookIfHinted, lookNow, removeJob } from './jobs/look.js';
-import { JobTable } from './jobs/table.js';
+import { type Gone, JobTable } from './jobs/table.js';
 import { placeMissing, takeUp } from './jobs/take-up.js';
 import { tickJobs } from './jobs/tick.js';
 import type { Finder } from './pipeline/find.js';
@@ -70,11 +70,11 @@ export async function startDomain(options: DomainOptions): Promise<OperatedDomai
   let stopped = false;
 
   const subscriptions = createSubscriptions({ domain, bus, tunables, setAside, nowMs }, () => jobs);
-  const find = async (jobId: string): Promise<Job | null | 'marked'> => {
+  const find = async (jobId: string): Promise<Job | Gone | 'marked'> => {
     const record = await bus.get<JobRecord>('job', jobId);
-    if (record === null || record.value.worker !== domain) return null;
+    if (record === null || record.value.worker !== domain) return 'not ours';
     if (record.value.state !== 'done') return takeUp(record, context);
-    if (record.value.timeCancelled === undefined) return null;
+    if (record.value.timeCancelled === undefined) return 'over';
     await markStragglers(record, context);
     return 'marked';
   };

@@ -7,7 +7,7 @@ import { isTaskInputRecord, type TaskInputRecord } from '../records/task-input.j
 import { isTaskOutputRecord, type TaskOutputRecord } from '../records/task-output.js';
 import type { RecordCheck } from '../records/validation.js';
 import type { DomainContext } from './domain-context.js';
-import { onCancelled } from './jobs/cancel.js';
+import { markLate, onCancelled } from './jobs/cancel.js';
 import { endInput, stampLate } from './jobs/input.js';
 import type { Job } from './jobs/job.js';
 import { claim, takeUp } from './jobs/take-up.js';
@@ -43,13 +43,18 @@ export function recordHandlers(
       putAside(record, problem);
     };
 
+  const leftOver = async (record: Stored<OfJob>): Promise<void> => {
+    if (record.bucket === 'jobinput' && jobs.isOver(record.value.jobId))
+      await markLate(record as Stored<JobInputRecord>, context);
+  };
+
   const ofAny = <Value extends OfJob>(
     check: RecordCheck<Value>,
     handle: (record: Stored<Value>, job: Job) => Promise<void>,
   ) =>
     checked(check, async (record) => {
       const job = jobs.get(record.value.jobId);
-      if (job === undefined) return;
+      if (job === undefined) return leftOver(record);
       const problem = problemInJob(record, job);
       if (problem === null) await handle(record, job);
       else putAside(record, problem);

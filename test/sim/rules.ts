@@ -69,6 +69,7 @@ export function createRules({ store, isSupervisor, maxTaskRetries }: RulesOption
       if (name === 'task') taskHolds(before?.value as TaskRecord | undefined, after.value as TaskRecord, must);
       if (name === 'taskoutput') outputHolds(after.value as TaskOutputRecord, must);
       if (name === 'taskinput' && before === null) inputMayCome(after.value as TaskInputRecord, must);
+      if (name === 'jobinput') markHolds(before?.value, after.value, must);
       if (name === 'job') jobHolds(before?.value as JobRecord | undefined, after.value as JobRecord, writer, must);
     }
   };
@@ -155,6 +156,13 @@ export function createRules({ store, isSupervisor, maxTaskRetries }: RulesOption
     must(task !== undefined, 'an input for nobody');
     if (task?.nInputs !== undefined && input.prevRecordType !== 'taskinput' && input.timeRead === undefined)
       must(false, 'an input for a reducer that was told its number');
+  }
+
+  /** Inputs are given up only when their job is cancelled, or over. */
+  function markHolds(before: Value | undefined, { jobId, timeJobCancelled }: Value, must: Must): void {
+    if (timeJobCancelled === undefined || before?.['timeJobCancelled'] !== undefined) return;
+    const job = store().row('job', String(jobId))?.value;
+    must(job?.['state'] === 'done' || job?.['timeCancelled'] !== undefined, 'an input of a live job was given up');
   }
 
   /** 1 and 10. */

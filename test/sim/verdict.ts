@@ -61,9 +61,12 @@ function recordsOf(store: Store, job: JobRecord): JobRecords {
     [...store.rows(bucket)].flatMap(({ key, value }): [string, Value][] =>
       value['jobId'] === job.jobId ? [[key, value as Value]] : [],
     );
+  /** Given when the job was over. */
+  const isLate = ([, input]: readonly [string, JobInputRecord]) =>
+    job.timeCancelled === undefined && input.timeJobCancelled !== undefined;
   return {
     job,
-    inputs: of<JobInputRecord>('jobinput'),
+    inputs: of<JobInputRecord>('jobinput').filter((input) => !isLate(input)),
     tasks: new Map(of<TaskRecord>('task')),
     taskInputs: new Map(of<TaskInputRecord>('taskinput')),
     outputs: new Map(of<TaskOutputRecord>('taskoutput')),

@@ -235,7 +235,9 @@ export function createTaskTable(parts: TaskTableParts): TaskTable {
     };
     try {
       const [result] = await bus.batch([operation], { merge });
-      task.stored = { ...task.stored, value, etag: result?.etag ?? task.stored.etag };
+      // What was learned before the answer came (the end of its input) stays known.
+      const known = task.stored.value;
+      task.stored = { ...task.stored, value: { ...known, ...value }, etag: result?.etag ?? task.stored.etag };
     } catch (error) {
       log.info({ err: error, task: task.id }, 'task was changed before it was accepted');
       lose(task);

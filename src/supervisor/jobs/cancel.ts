@@ -8,6 +8,7 @@ import { isoTime } from '../../common/iso-time.js';
 import { absent, and, eq } from '../../moray/client/filter.js';
 import type { BucketName } from '../../records/buckets.js';
 import type { JobRecord } from '../../records/job.js';
+import type { JobInputRecord } from '../../records/job-input.js';
 import type { DomainContext } from '../domain-context.js';
 import { type Job, touch } from './job.js';
 
@@ -61,6 +62,15 @@ export async function markStragglers({ key, value }: Stored<JobRecord>, context:
     (bucket): Operation => ({ op: 'update', bucket, filter: asked, fields: { timeInputRemoved: time }, limit }),
   );
   await context.write([...cancelRecords(key, time, limit), ...removals]);
+}
+
+/**
+ * An input that came when its job was done: of a user who did not see that it had ended, because nobody had given it an
+ * input for long, or in the same moment. Nobody will ever read it, and afterwards no query finds it.
+ */
+export async function markLate({ key, etag, value }: Stored<JobInputRecord>, context: DomainContext): Promise<void> {
+  const timeJobCancelled = isoTime(context.env().nowMs);
+  await context.write([{ op: 'put', bucket: 'jobinput', key, etag, value: { ...value, timeJobCancelled } }]);
 }
 
 /** @returns whether it could be written. */

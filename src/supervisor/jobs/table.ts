@@ -8,16 +8,19 @@ import type { Job } from './job.js';
 
 const rememberedGone = 1000;
 
+/** What became of a job that is not here: it is done in this domain, or it is nobody's, or another's. */
+export type Gone = 'over' | 'not ours';
+
 export class JobTable {
   private readonly jobs = new Map<string, Job>();
-  private readonly gone = new Set<string>();
+  private readonly gone = new Map<string, Gone>();
   private readonly loading = new Set<string>();
   /** Of those that are gone: records of theirs are still found. */
   private readonly left = new Set<string>();
 
-  /** @param takeUp resolves to the job; null: it is none of ours; 'marked': its left-over records were dealt with. */
+  /** @param takeUp resolves to the job, or what became of it; 'marked': its left-over records were dealt with. */
   constructor(
-    private readonly takeUp: (jobId: string) => Promise<Job | null | 'marked'>,
+    private readonly takeUp: (jobId: string) => Promise<Job | Gone | 'marked'>,
     private readonly onFailure: (error: unknown) => void,
   ) {}
 
@@ -29,21 +32,28 @@ export class JobTable {
     return undefined;
   }
 
-  /** Jobs that are over, but have left records that queries find: the newest, at most `limit`. */
+  /** Jobs that are gone, but have left records that queries find: the newest, at most `limit`. */
   leftOvers(limit: number): string[] {
     return this.left.size === 0 ? [] : [...this.left].slice(-limit);
   }
 
+  /** Whether the job is done: known of the newest. */
+  isOver(jobId: string): boolean {
+    return this.gone.get(jobId) === 'over';
+  }
+
   /** Loads a job unless it is here or being loaded. */
-  async load(jobId: string, load: () => Promise<Job | null | 'marked'>): Promise<Job | null> {
+  async load(jobId: string, load: () => Promise<Job | Gone | 'marked'>): Promise<Job | null> {
     if (this.jobs.has(jobId) || this.loading.has(jobId)) return null;
     this.loading.add(jobId);
     try {
       const job = await load();
-      if (job === 'marked') return null;
-      if (job === null) this.forget(jobId);
-      else this.add(job);
-      return job;
+      if (typeof job === 'object') {
+        this.add(job);
+        return job;
+      }
+      if (job !== 'marked') this.forget(jobId, job);
+      return null;
     } finally {
       this.loading.delete(jobId);
     }
@@ -56,7 +66,7 @@ export class JobTable {
   remove(job: Job): void {
     job.dropped = true;
     this.jobs.delete(job.jobId);
-    if (job.finished && job.cancelled === null) this.forget(job.jobId);
+    if (job.finished && job.cancelled === null) this.forget(job.jobId, 'over');
   }
 
   all(): Job[] {
@@ -69,9 +79,9 @@ export class JobTable {
     this.left.delete(job.jobId);
   }
 
-  private forget(jobId: string): void {
-    this.gone.add(jobId);
-    for (const oldest of this.gone) {
+  private forget(jobId: string, what: Gone): void {
+    this.gone.set(jobId, what);
+    for (const oldest of this.gone.keys()) {
       if (this.gone.size <= rememberedGone) break;
       this.gone.delete(oldest);
       this.left.delete(oldest);

@@ -12,6 +12,7 @@ import { stampLate } from './input.js';
 import { type Job, newJob } from './job.js';
 import { loadJob, loadReducers } from './load.js';
 import { asStored } from './save.js';
+import type { Gone } from './table.js';
 import { moveTo } from './transition.js';
 
 /** A new job of nobody: the first conditional write wins. */
@@ -37,7 +38,7 @@ export async function claim(record: Stored<JobRecord>, context: DomainContext): 
       // Another took it, or its user wrote it meanwhile and it is still to be had.
       context.counters.claimsLost++;
       context.wake('jobsCreated');
-      return null;
+      return 'not ours';
     }
     moreInputs = (results[1]?.count ?? 0) >= tunables.maxRecordsPerUpdate;
     const { nowMs } = context.env();
@@ -53,9 +54,9 @@ export async function claim(record: Stored<JobRecord>, context: DomainContext): 
 }
 
 /** Loads a job that belongs to this domain and makes it go on. */
-export async function takeUp(record: Stored<JobRecord>, context: DomainContext): Promise<Job | null> {
+export async function takeUp(record: Stored<JobRecord>, context: DomainContext): Promise<Job | Gone> {
   const job = await loadJob(record, context);
-  if (job === null) return null;
+  if (job === null) return 'not ours';
   context.counters.jobsTakenUp++;
   moveTo(job, 'running', 'loaded', context.env().nowMs, context.log);
   queueMicrotask(() => begin(job, context));
