@@ -20,6 +20,7 @@ import { createSchedulerState, type SchedulerState } from './scheduler/state.js'
 import { step } from './scheduler/step.js';
 import { reasonOf, stopSilentZones } from './streams/liveness.js';
 import { createStreams, type Streams } from './streams/streams.js';
+import { createTogetherSaver } from './taskcontrol/save-together.js';
 import { startZoneServer, type ZoneServer } from './taskcontrol/server.js';
 import { streamHooks, taskHooks } from './taskhooks/order.js';
 import { createInputs, type Inputs } from './tasks/inputs.js';
@@ -158,6 +159,7 @@ export async function startCore(parts: CoreParts): Promise<Core> {
   }
 
   const servers = new Map<string, ZoneServer>();
+  const together = createTogetherSaver({ upstream: parts.upstream, clock, log });
   const meter = createMeter({
     log,
     serverUuid: me.serverUuid,
@@ -253,6 +255,7 @@ export async function startCore(parts: CoreParts): Promise<Core> {
       table,
       inputs,
       upstream: parts.upstream,
+      together,
       clock,
       random,
       log,
@@ -316,6 +319,7 @@ export async function startCore(parts: CoreParts): Promise<Core> {
         markFailed: (zone) => pool.markFailed(zone),
       }),
     async stop() {
+      together.stop();
       await pool.stop();
       await Promise.all([...servers.values()].map((server) => server.stop()));
     },

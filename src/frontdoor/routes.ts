@@ -11,6 +11,7 @@ import { createJob } from './jobs/create.js';
 import { addInputs } from './jobs/inputs.js';
 import { listJobs } from './jobs/live-list.js';
 import { jobErrors, jobFailures, jobInputs, jobOutputs } from './jobs/results.js';
+import { saveObjects } from './jobs/save-objects.js';
 import { getStatus } from './jobs/status.js';
 import type { ResourcePath } from './paths.js';
 import type { Handler } from './request/call.js';
@@ -52,6 +53,7 @@ const routes: readonly Route[] = [
   { name: 'joboutputs', method: 'GET', pattern: ':login/jobs/:job/live/out', handle: jobOutputs },
   { name: 'joberrors', method: 'GET', pattern: ':login/jobs/:job/live/err', handle: jobErrors },
   { name: 'jobfailures', method: 'GET', pattern: ':login/jobs/:job/live/fail', handle: jobFailures },
+  { name: 'saveobjects', method: 'POST', pattern: ':login/jobs/:job/live/objects', handle: saveObjects },
   { name: 'attachsession', method: 'GET', pattern: ':login/medusa/attach/:job/:role', handle: attachSession },
   { name: 'createupload', method: 'POST', pattern: ':login/uploads', handle: createUpload },
   { name: 'findupload', method: '*', pattern: ':login/uploads/:upload', uuid: 'upload', handle: redirectToUpload },

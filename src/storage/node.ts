@@ -1,18 +1,20 @@
 /**
- * One logical storage node: PUT, GET and HEAD of `/:creator/:objectid` by plain HTTP (spec 07 §4.4), and nothing else.
- * There is no DELETE: bytes are removed by the node itself once no entry names them (removal.ts).
+ * One logical storage node: PUT, GET and HEAD of `/:creator/:objectid` by plain HTTP (spec 07 §4.4), POST of many small
+ * objects to `/:creator`, and nothing else. There is no DELETE: bytes are removed by the node itself once no entry names them (removal.ts).
  *
  * A PUT is checked before its body is asked for (`100 Continue`), so that a refusal costs no bytes. Whoever stops
  * sending is cut off after a time of silence; how long a body takes as a whole is nobody's business.
  */
 import type http from 'node:http';
 import { pipeline } from 'node:stream/promises';
+import type { FromSchema } from 'json-schema-to-ts';
 import type { Logger } from '../common/logging.js';
 import { auditRequest } from '../http/audit.js';
 import { readBody } from '../http/body.js';
 import { customHttpError, isHttpError } from '../http/errors.js';
 import { closeServer, createInnerServer, listen, sendError } from '../http/listen.js';
 import { watchSilence } from '../http/silence.js';
+import { checkOf } from '../records/validation.js';
 import { parseByteRange } from './byte-range.js';
 import {
   createObjectFiles,
@@ -82,13 +84,15 @@ async function answer(exchange: Exchange): Promise<void> {
     return;
   }
   switch (request.method) {
+    case 'POST':
+      return putTogether(exchange, parseCreator(request.url));
     case 'PUT':
       return put(exchange, parseName(request.url));
     case 'GET':
     case 'HEAD':
       return get(exchange, parseName(request.url));
     default:
-      response.setHeader('Allow', 'GET, HEAD, PUT');
+      response.setHeader('Allow', 'GET, HEAD, POST, PUT');
       throw customHttpError({
         statusCode: 405,
         code: 'MethodNotAllowedError',
@@ -103,6 +107,12 @@ function parseName(url = ''): ObjectName {
   const [empty, creator = '', objectId = '', ...more] = path.split('/');
   if (empty === '' && more.length === 0 && isUuid(creator) && isUuid(objectId)) return { creator, objectId };
   throw customHttpError({ statusCode: 400, code: 'InvalidResource', message: `"${path}" is not /<uuid>/<uuid>` });
+}
+
+function parseCreator(url = ''): string {
+  const creator = url.slice(1);
+  if (isUuid(creator)) return creator;
+  throw customHttpError({ statusCode: 400, code: 'InvalidResource', message: `"${url}" is not /<uuid>` });
 }
 
 async function put(
@@ -124,6 +134,60 @@ async function put(
     ...(replaced ? {} : { 'Content-Length': 0 }),
   });
   response.end();
+}
+
+/** Of the body of a POST. */
+const maxTogetherBytes = 4 * 1024 * 1024;
+
+const togetherSchema = {
+  type: 'object',
+  required: ['objects'],
+  properties: {
+    objects: {
+      type: 'array',
+      items: {
+        type: 'object',
+        required: ['objectId', 'md5', 'body'],
+        properties: { objectId: { type: 'string' }, md5: { type: 'string' }, body: { type: 'string' } },
+      },
+    },
+  },
+} as const;
+
+const isTogether = checkOf<FromSchema<typeof togetherSchema>>('body', togetherSchema);
+
+/** All or an error: what was stored of a request that failed has no entry, and is removed like any such bytes. */
+async function putTogether({ files, root, availableBytes, request, response }: Exchange, creator: string) {
+  const length = Number(request.headers['content-length'] ?? Number.NaN);
+  if (!(length <= maxTogetherBytes)) {
+    const message = `the objects of one request must have a length, of at most ${maxTogetherBytes} bytes`;
+    throw customHttpError({ statusCode: 413, code: 'RequestEntityTooLargeError', message });
+  }
+  const available = await availableBytes();
+  if (length > available) throw noRoom(new Error(`${length} bytes wanted, ${available} available`), root);
+  const objects = parseTogether(await readBody(request));
+  const stored = await Promise.allSettled(
+    objects.map(({ objectId, md5, bytes }) => files.receiveSmall({ creator, objectId }, bytes, md5)),
+  );
+  for (const outcome of stored) if (outcome.status === 'rejected') throw outcome.reason;
+  response.writeHead(204);
+  response.end();
+}
+
+function parseTogether(body: Buffer) {
+  const invalid = (problem: string) =>
+    customHttpError({ statusCode: 400, code: 'BadRequestError', message: `invalid objects: ${problem}` });
+  let given: unknown;
+  try {
+    given = JSON.parse(body.toString('utf8'));
+  } catch (error) {
+    throw invalid((error as Error).message);
+  }
+  if (!isTogether(given)) throw invalid(isTogether.problem(given) ?? '');
+  return given.objects.map(({ objectId, md5, body }) => {
+    if (!isUuid(objectId)) throw invalid(`"${objectId}" is not a UUID`);
+    return { objectId, md5, bytes: Buffer.from(body, 'base64') };
+  });
 }
 
 const rememberedMs = 1000;

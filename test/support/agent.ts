@@ -19,6 +19,7 @@ import { loadConfig } from '../../src/common/config.js';
 import { createLogger } from '../../src/common/logging.js';
 import { defaultBuckets } from '../../src/records/buckets.js';
 import type { TaskRecord } from '../../src/records/task.js';
+import type { SaveTogether } from '../../src/taskapi/save-together.js';
 import { startTestMoray, type TestMoray } from './moray.js';
 
 type Owner = Pick<Test, 'teardown'>;
@@ -71,7 +72,13 @@ async function startFrontDoor(t: Owner): Promise<FakeFrontDoor> {
       response.writeHead(status, { 'content-length': Buffer.byteLength(body) });
       response.end(body);
     };
-    if (method === 'PUT') {
+    if (method === 'POST' && url.endsWith('/live/objects')) {
+      const { objects: given } = JSON.parse(Buffer.concat(chunks).toString()) as SaveTogether;
+      const saved = given.map(({ name }) => directories.has(path.posix.dirname(name)) && !objects.has(name));
+      for (const [index, { name, body }] of given.entries())
+        if (saved[index] === true) objects.set(name, Buffer.from(body, 'base64').toString());
+      answer(200, JSON.stringify({ saved }));
+    } else if (method === 'PUT') {
       const parent = path.posix.dirname(name);
       if (name.split('/').length > 6 && !directories.has(parent)) {
         answer(404, JSON.stringify({ code: 'DirectoryDoesNotExist', message: `${parent} does not exist` }));

@@ -24,6 +24,7 @@ export interface ControlParts {
   readonly table: Pick<TaskTable, 'addOutput' | 'finish'>;
   readonly inputs: Pick<Inputs, 'fed'>;
   readonly upstream: Upstream;
+  readonly together: SaveContext['together'];
   readonly clock: Clock;
   readonly random: () => number;
   readonly polls: LongPolls;
@@ -54,9 +55,14 @@ interface LastReport {
 /** Resolves to the error that a commit turns into when its output could not be saved. */
 type Saving = Promise<TaskError | null>;
 
+/** Of a zone: tasks whose output is still being saved while it goes on. */
+const maxUnsaved = 4;
+
 export function controlRoutes(parts: ControlParts): readonly ControlRoute[] {
   const { zone, streams, polls, clock } = parts;
   let last: LastReport | null = null;
+  /** Tasks that the zone has left behind, oldest first, while their output is saved. */
+  let unsaved: readonly Promise<void>[] = [];
 
   function told(): Busy {
     const stream = streams.current(zone);
@@ -166,17 +172,20 @@ export function controlRoutes(parts: ControlParts): readonly ControlRoute[] {
     }
     const reported = body['fail'] === undefined ? null : normalError(body['fail']);
     const saving = save(stream, capturedOf(stream, body));
-    const before = last?.done;
+    const taskId = stream.task.id;
     if (reported?.code === 'TaskInitError' || (stream.details.isReduce && !allInputsRead(stream.task))) {
-      last = { taskId: stream.task.id, done: endInPlace(stream, reported, saving) };
+      last = { taskId, done: endInPlace(stream, reported, saving) };
       await last.done;
       return;
     }
-    // The zone gets its next task while this one's output is saved; waiting for the task before keeps the output that a
-    // zone has yet to save at two tasks' worth.
-    last = { taskId: stream.task.id, done: endAside(stream, reported, saving) };
-    last.done.catch(() => {}); // whoever reports next is told
-    await before;
+    // The zone gets its next task while this one's output is saved; that it waits for an older one keeps the output that
+    // a zone has yet to save at a few tasks' worth.
+    const done = endAside(stream, reported, saving);
+    last = { taskId, done };
+    const older = unsaved.at(-maxUnsaved);
+    unsaved = [...unsaved.slice(-maxUnsaved + 1), done];
+    done.catch(() => {}); // whoever waits for it is told
+    await older;
   }
 
   /** The task stays the zone's until its end is known. */

@@ -11,17 +11,16 @@ interface WantedSpace {
   readonly maxBytes: number;
   /** Without room for so many there is no upload. */
   readonly neededBytes: number;
-  readonly objectId: string;
 }
 
 /** @throws VError `NoStorageNodes`, `NotEnoughSpace`. */
 export async function destination(call: Call, wanted: WantedSpace): Promise<Destination> {
-  const { copies, maxBytes, neededBytes, objectId } = wanted;
+  const { copies, maxBytes, neededBytes } = wanted;
   const { services, owner, requestId } = call;
   return {
     nodes: services.nodes,
     sets: await place(call, copies, { wantedMb: megabytes(maxBytes), neededMb: megabytes(neededBytes) }),
-    path: `/${owner.account.uuid}/${objectId}`,
+    creator: owner.account.uuid,
     maxBytes,
     contentType: defaultContentType,
     requestId,

@@ -111,15 +111,15 @@ async function takeBytes(
 ): Promise<{ received: Received; nodes: readonly StorageNode[] }> {
   const { services, request, response } = call;
   if (sizeBytes === 0) return { received: { sizeBytes: 0, md5: emptyMd5 }, nodes: [] };
-  const to = await destination(call, { copies, maxBytes, neededBytes, objectId });
+  const to = await destination(call, { copies, maxBytes, neededBytes });
   const stallMs = services.config.dataTimeoutMs;
   if (request.headers.expect === undefined && sizeBytes !== undefined && sizeBytes <= smallBytes) {
     const bytes = await readSmall(request, stallMs);
     const md5 = crypto.createHash('md5').update(bytes).digest('base64');
     assertDigest(digest, md5); // before anything is stored
-    return { received: { sizeBytes, md5 }, nodes: await storeEverywhere(to, bytes, md5) };
+    return { received: { sizeBytes, md5 }, nodes: await storeEverywhere(to, { objectId, bytes, md5 }) };
   }
-  const uploads = await openUploads(to, sizeBytes);
+  const uploads = await openUploads(to, objectId, sizeBytes);
   if (request.headers.expect !== undefined) response.writeContinue();
   const received = await receive({ source: request, uploads, sizeBytes, maxBytes, stallMs });
   assertDigest(digest, received.md5);

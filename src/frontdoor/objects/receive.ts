@@ -23,10 +23,19 @@ export interface OpenUpload {
   readonly upload: Upload;
 }
 
+/** In memory. */
+export interface SmallObject {
+  readonly objectId: string;
+  readonly bytes: Buffer;
+  /** base64 */
+  readonly md5: string;
+}
+
 export interface Destination {
   readonly nodes: NodeClient;
   readonly sets: readonly (readonly StorageNode[])[];
-  readonly path: string;
+  /** UUID of the account whose bytes these are. */
+  readonly creator: string;
   readonly contentType: string;
   readonly requestId: string;
   /** For the message when there is no room. */
@@ -40,8 +49,13 @@ const insufficientStorage = 507;
  * Opens an upload on every node of the first set whose nodes all agree.
  * @throws VError `NotEnoughSpace` when the last set had no room, `NoStorageNodes` when it was not there.
  */
-export async function openUploads(to: Destination, sizeBytes: number | undefined): Promise<readonly OpenUpload[]> {
-  const { nodes, path, contentType, requestId } = to;
+export async function openUploads(
+  to: Destination,
+  objectId: string,
+  sizeBytes: number | undefined,
+): Promise<readonly OpenUpload[]> {
+  const { nodes, creator, contentType, requestId } = to;
+  const path = `/${creator}/${objectId}`;
   return onFirstSet(
     to,
     async (node) => ({ node, upload: await nodes.open({ url: node.url, path, sizeBytes, contentType, requestId }) }),
@@ -50,18 +64,36 @@ export async function openUploads(to: Destination, sizeBytes: number | undefined
 }
 
 /** Stores the bytes on every node of the first set whose nodes all take them. @throws as `openUploads`. */
-export async function storeEverywhere(to: Destination, bytes: Buffer, md5: string): Promise<readonly StorageNode[]> {
-  const { nodes, path, contentType, requestId } = to;
+export async function storeEverywhere(to: Destination, object: SmallObject): Promise<readonly StorageNode[]> {
+  const { nodes, creator, contentType, requestId } = to;
+  const { objectId, bytes, md5 } = object;
   return onFirstSet(
     to,
     async (node) => {
+      const path = `/${creator}/${objectId}`;
       const digest = await nodes.store({ url: node.url, path, bytes, contentType, requestId });
       if (digest !== undefined && digest !== md5) throw storedOtherwise(node);
       return node;
     },
-    () => {}, // what a node has of a set that failed has no entry, and is removed by the node
+    forgotten,
   );
 }
+
+/** The same for several objects, which all go to the same nodes. */
+export async function storeTogether(to: Destination, objects: readonly SmallObject[]): Promise<readonly StorageNode[]> {
+  const { nodes, creator, requestId } = to;
+  return onFirstSet(
+    to,
+    async (node) => {
+      await nodes.storeTogether({ url: node.url, creator, objects, requestId });
+      return node;
+    },
+    forgotten,
+  );
+}
+
+/** What a node has of a set that failed has no entry, and is removed by the node. */
+const forgotten = () => {};
 
 async function onFirstSet<Result>(
   { sets, maxBytes, onRefused }: Destination,

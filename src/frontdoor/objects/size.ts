@@ -30,12 +30,15 @@ export function megabytes(bytes: number): number {
   return Math.ceil(bytes / megabyte);
 }
 
-const defaultCopies = 2;
+/** Of an object that does not say how many it wants. */
+export function defaultCopies({ maxObjectCopies }: Call['services']['config']): number {
+  return Math.min(2, maxObjectCopies);
+}
 
 /** @throws VError `InvalidDurabilityLevel`. */
 export function requestedCopies({ request: { headers }, services: { config } }: Call): number {
   const header = headers['durability-level'] ?? headers['x-durability-level'];
-  if (header === undefined) return Math.min(defaultCopies, config.maxObjectCopies);
+  if (header === undefined) return defaultCopies(config);
   const copies = Number(header);
   if (!Number.isInteger(copies) || copies < 1 || copies > config.maxObjectCopies) {
     throw httpError('InvalidDurabilityLevel', 1, config.maxObjectCopies);

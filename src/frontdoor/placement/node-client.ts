@@ -13,6 +13,8 @@ export interface NodeClient {
   open(options: UploadOptions): Promise<Upload>;
   /** All at once, for what is small: half the messages. Resolves to the MD5 that the node has computed. */
   store(options: Omit<UploadOptions, 'sizeBytes'> & { readonly bytes: Buffer }): Promise<string | undefined>;
+  /** Several small objects of one creator at once. The node answers when it has them all, each with the right digest. */
+  storeTogether(options: StoreTogetherOptions): Promise<void>;
   /** The answer's body, with status 200 or 206. Rejects when the node does not have it, or cannot be reached. */
   read(options: ReadOptions): Promise<http.IncomingMessage>;
   close(): void;
@@ -25,6 +27,13 @@ export interface UploadOptions {
   /** undefined: not known before the end. */
   readonly sizeBytes: number | undefined;
   readonly contentType: string;
+  readonly requestId: string;
+}
+
+export interface StoreTogetherOptions {
+  readonly url: string;
+  readonly creator: string;
+  readonly objects: readonly { readonly objectId: string; readonly bytes: Buffer; readonly md5: string }[];
   readonly requestId: string;
 }
 
@@ -52,7 +61,17 @@ export function createNodeClient(connectTimeoutMs: number): NodeClient {
   const agent = new http.Agent({ keepAlive: true, noDelay: true, maxFreeSockets: 64 });
   return {
     open: (options) => persistently(() => openOnce(agent, connectTimeoutMs, options)),
-    store: (options) => persistently(() => storeOnce(agent, options)),
+    async store({ url, path, bytes, contentType, requestId }) {
+      const headers = { 'content-type': contentType, 'x-request-id': requestId };
+      const answer = await persistently(() => sendOnce(agent, { method: 'PUT', url, path, headers, bytes }));
+      return single(answer['x-joyent-computed-content-md5']);
+    },
+    async storeTogether({ url, creator, objects, requestId }) {
+      const listed = objects.map(({ objectId, bytes, md5 }) => ({ objectId, md5, body: bytes.toString('base64') }));
+      const bytes = Buffer.from(JSON.stringify({ objects: listed }));
+      const headers = { 'content-type': 'application/json', 'x-request-id': requestId };
+      await persistently(() => sendOnce(agent, { method: 'POST', url, path: `/${creator}`, headers, bytes }));
+    },
     read: (options) => persistently(() => readOnce(agent, connectTimeoutMs, options)),
     close: () => agent.destroy(),
   };
@@ -135,13 +154,20 @@ function openOnce(agent: http.Agent, connectTimeoutMs: number, options: UploadOp
 /** Longest silence of a node that was given something small: it writes it to disk before it answers. */
 const storeTimeoutMs = 30_000;
 
-function storeOnce(
-  agent: http.Agent,
-  { url, path, bytes, contentType, requestId }: Parameters<NodeClient['store']>[0],
-): Promise<string | undefined> {
-  const headers = { 'content-length': bytes.length, 'content-type': contentType, 'x-request-id': requestId };
+interface Sending {
+  readonly method: 'PUT' | 'POST';
+  readonly url: string;
+  readonly path: string;
+  readonly headers: http.OutgoingHttpHeaders;
+  readonly bytes: Buffer;
+}
+
+/** Resolves to the headers of the node's consent. */
+function sendOnce(agent: http.Agent, sending: Sending): Promise<http.IncomingHttpHeaders> {
+  const { method, url, path, bytes } = sending;
+  const headers = { ...sending.headers, 'content-length': bytes.length };
   return new Promise((resolve, reject) => {
-    const request = http.request(`${url}${path}`, { method: 'PUT', agent, headers });
+    const request = http.request(`${url}${path}`, { method, agent, headers });
     const timer = setTimeout(() => request.destroy(new Error('no answer in time')), storeTimeoutMs);
     request.once('error', (cause) => {
       clearTimeout(timer);
@@ -151,7 +177,7 @@ function storeOnce(
       clearTimeout(timer);
       response.resume();
       const status = response.statusCode ?? 0;
-      if (status === 201 || status === 204) resolve(single(response.headers['x-joyent-computed-content-md5']));
+      if (status === 201 || status === 204) resolve(response.headers);
       else reject(nodeError(url, `answered ${status}`, { status }));
     });
     request.end(bytes);

@@ -1,11 +1,21 @@
 /** Whether the caller may: the rules are those of the account library, the answers those of the public API. */
 import { authorize } from '../../accounts/authorize.js';
+import type { Verdict } from '../../accounts/types.js';
 import { customHttpError, httpError } from '../../http/errors.js';
 import type { Call, Permission } from './call.js';
 
 /** @throws VError `AuthorizationFailed`, `NoMatchingRoleTag`, `AccountBlocked`. */
 export function assertAllowed(call: Call, permission: Permission): void {
-  const verdict = authorize({
+  const verdict = judge(call, permission);
+  if (!verdict.allowed) throw customHttpError({ statusCode: 403, code: verdict.code, message: verdict.message });
+}
+
+export function isAllowed(call: Call, permission: Permission): boolean {
+  return judge(call, permission).allowed;
+}
+
+function judge(call: Call, permission: Permission): Verdict {
+  return authorize({
     principal: call.caller.principal,
     action: permission.action,
     owner: permission.owner ?? call.owner,
@@ -14,7 +24,6 @@ export function assertAllowed(call: Call, permission: Permission): void {
     conditions: { ...call.conditions, ...permission.conditions },
     path: call.path,
   });
-  if (!verdict.allowed) throw customHttpError({ statusCode: 403, code: verdict.code, message: verdict.message });
 }
 
 /**

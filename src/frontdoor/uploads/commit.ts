@@ -106,8 +106,8 @@ async function storeParts(at: Call, record: UploadRecord, parts: readonly Object
   let nodes: readonly StorageNode[] = [];
   let md5 = emptyMd5;
   if (sizeBytes > 0) {
-    const wanted = { copies: record.numCopies, maxBytes: sizeBytes, neededBytes: sizeBytes, objectId };
-    const uploads = await openUploads(await destination(at, wanted), sizeBytes);
+    const wanted = { copies: record.numCopies, maxBytes: sizeBytes, neededBytes: sizeBytes };
+    const uploads = await openUploads(await destination(at, wanted), objectId, sizeBytes);
     const stallMs = services.config.dataTimeoutMs;
     const source = joinedParts(at, parts);
     md5 = (await receive({ source, uploads, sizeBytes, maxBytes: sizeBytes, stallMs })).md5;

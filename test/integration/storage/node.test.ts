@@ -73,7 +73,10 @@ t.test('what is refused, before the body is asked for', async (t) => {
     ['a directory',            'GET', `/${creator}`, {}, 400],
     ['the root',               'GET', '/', {}, 400],
     ['removal',                'DELETE', newObject(), {}, 405],
-    ['posting',                'POST', newObject(), {}, 405],
+    ['many for one object',    'POST', newObject(), { 'content-length': 0 }, 400],
+    ['many, of no length',     'POST', `/${creator}`, { 'transfer-encoding': 'chunked' }, 413],
+    ['too many',               'POST', `/${creator}`, { 'content-length': 2 ** 23 }, 413],
+    ['patching',               'PATCH', newObject(), {}, 405],
   ];
   for (const [title, method, name, headers, status] of cases) {
     const expect = method === 'PUT' ? { expect: '100-continue', 'content-length': 5 } : {};
@@ -95,6 +98,41 @@ t.test('bytes with another digest than announced are refused', async (t) => {
   t.match(answer, { status: 469, headers: { 'content-type': 'application/json' } });
   t.match(JSON.parse(String(answer.body)), { code: 'ContentMD5Mismatch' });
   t.equal((await askHttp(url + object)).status, 404);
+  t.same(temporaries(root), []);
+});
+
+t.test('many small objects are stored by one request, or none counts', async (t) => {
+  const { url, root } = await startTestStorageNode(t);
+  const contents = ['one', 'two', ''];
+  const objects = contents.map((content) => ({
+    objectId: crypto.randomUUID(),
+    md5: md5(content),
+    body: Buffer.from(content).toString('base64'),
+  }));
+  const post = (body: object) =>
+    askHttp(`${url}/${creator}`, {
+      method: 'POST',
+      body: JSON.stringify(body),
+      headers: { 'content-length': Buffer.byteLength(JSON.stringify(body)) },
+    });
+  t.equal((await post({ objects })).status, 204);
+  for (const [index, { objectId }] of objects.entries()) {
+    t.equal(String((await askHttp(`${url}/${creator}/${objectId}`)).body), contents[index]);
+  }
+  t.equal((await post({ objects })).status, 204, 'and can be repeated');
+  const [first] = objects;
+  // biome-ignore format: table
+  const refused: readonly [title: string, body: object, status: number, message: RegExp][] = [
+    ['another digest', { objects: [{ ...first, md5: md5('other') }] },    469, /expected/],
+    ['no digest',      { objects: [{ ...first, md5: undefined }] },       400, /md5/],
+    ['no UUID',        { objects: [{ ...first, objectId: '../../x' }] },  400, /"\.\.\/\.\.\/x" is not a UUID/],
+    ['no list',        {},                                                400, /objects/],
+  ];
+  for (const [title, body, status, message] of refused) {
+    const answer = await post(body);
+    t.equal(answer.status, status, title);
+    t.match(JSON.parse(String(answer.body)).message, message, title);
+  }
   t.same(temporaries(root), []);
 });
 
