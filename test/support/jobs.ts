@@ -123,7 +123,7 @@ export async function readJob(box: Box, id: string, manta: Manta = box.manta): P
       outputs,
       contents,
       errors,
-      stored: await walk(box, `/${manta.user}/jobs/${id}/stor`),
+      stored: await walk(box, manta.user, `/${manta.user}/jobs/${id}/stor`),
     };
   } finally {
     await moray.close();
@@ -141,7 +141,9 @@ export async function runJob(
   return readJob(box, id);
 }
 
-async function walk(box: Box, directory: string): Promise<string[]> {
-  const { stdout } = await box.run('mfind -t o "$DIR"', { env: { DIR: directory } });
+/** @param user with the same key as the box's. */
+async function walk(box: Box, user: string, directory: string): Promise<string[]> {
+  const { status, stdout, stderr } = await box.run('mfind -t o "$DIR"', { env: { DIR: directory, MANTA_USER: user } });
+  if (status !== 0) throw new Error(`mfind ${directory}: ${stderr}`);
   return stdout.split('\n').filter((line) => line !== '');
 }

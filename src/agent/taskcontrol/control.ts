@@ -16,6 +16,8 @@ import { recordOutput } from './outputs.js';
 import { type CapturedOutput, prepareDirectory, type SaveContext, saveOutput } from './save.js';
 import type { LongPolls } from './zone-requests.js';
 
+const decimal = /^\s*[+-]?[\d.]+(e[+-]?\d+)?\s*$/i;
+
 export type Body = Readonly<Record<string, unknown>>;
 
 export interface ControlParts {
@@ -146,7 +148,7 @@ export function controlRoutes(parts: ControlParts): readonly ControlRoute[] {
   function postPerturb({ body, query, response }: ControlRequest): void {
     const stream = told(); // no sign of life: tests send it
     const given = query.get('p') ?? body['p'];
-    const p = typeof given === 'string' && given.trim() !== '' ? Number(given) : given;
+    const p = typeof given === 'string' && decimal.test(given) ? Number(given) : given;
     if (typeof p !== 'number' || !Number.isFinite(p)) throw controlErrors.argument('"p" is not a number');
     if (p < 0 || p > 1) throw controlErrors.argument('"p" is out of range [0, 1]');
     stream.failProbability = p;

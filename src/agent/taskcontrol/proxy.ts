@@ -8,6 +8,7 @@ import type http from 'node:http';
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Logger } from '../../common/logging.js';
+import { wholeNumber } from '../../common/whole-number.js';
 import { reducerLimit } from '../../records/limits.js';
 import { decodeObjectName } from '../../taskapi/object-names.js';
 import { reducerHeader, referenceHeader, streamHeader } from '../../taskapi/routes.js';
@@ -51,8 +52,9 @@ export async function proxy(
   url: string,
 ): Promise<void> {
   const stream = busy(parts);
-  const emitted = emittedBy(request, url, stream.task);
+  const reducer = reducerOf(request.headers[reducerHeader]);
   if (stream.failProbability > 0 && parts.random() < stream.failProbability) throw controlErrors.injected();
+  const emitted = emittedBy(request, url, { task: stream.task, reducer });
   const abort = new AbortController();
   response.once('close', () => abort.abort());
   const isUpload = request.method === 'PUT' || request.method === 'POST';
@@ -77,8 +79,7 @@ function busy(parts: ProxyParts): Busy {
 }
 
 /** @returns what the request emits if it succeeds; null for what emits nothing. */
-function emittedBy(request: http.IncomingMessage, url: string, task: Task): Emitted | null {
-  const reducer = reducerOf(request.headers[reducerHeader]);
+function emittedBy(request: http.IncomingMessage, url: string, by: Pick<Emitted, 'task' | 'reducer'>): Emitted | null {
   let path: string;
   try {
     path = decodeObjectName(url.replace(/\?.*$/s, ''));
@@ -89,12 +90,12 @@ function emittedBy(request: http.IncomingMessage, url: string, task: Task): Emit
   const kind = kindOf(request.headers[streamHeader]);
   const isReference = (request.headers[referenceHeader] ?? '') !== '';
   if (kind === null && !isReference) return null;
-  return { task, kind, path, reducer, isReference };
+  return { ...by, kind, path, isReference };
 }
 
 function reducerOf(header: string | string[] | undefined): number | null {
   if (header === undefined) return null;
-  const reducer = Number.parseInt(String(header), 10);
+  const reducer = wholeNumber(String(header));
   if (!(reducer >= 0 && reducer < reducerLimit)) throw controlErrors.argument('invalid reducer');
   return reducer;
 }

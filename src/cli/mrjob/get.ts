@@ -1,6 +1,7 @@
 /** `mrjob get`: what an operator wants to know of one job, as lines of label and text. */
 
 import VError from 'verror';
+import { wholeNumber } from '../../common/whole-number.js';
 import type { JobDetails } from '../../jobs/types.js';
 import { isTrue } from '../../records/flags.js';
 import type { JobRecord } from '../../records/job.js';
@@ -58,8 +59,8 @@ export interface View {
 
 function limitOf(text: string | undefined): number {
   if (text === undefined) return defaultLimit;
-  const limit = Number(text);
-  if (!Number.isInteger(limit) || limit < 1) throw usageError(`value "${text}" for -l is not a positive integer`);
+  const limit = wholeNumber(text);
+  if (!(limit >= 1)) throw usageError(`value "${text}" for -l is not a positive integer`);
   return limit;
 }
 

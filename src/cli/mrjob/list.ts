@@ -1,5 +1,6 @@
 import VError from 'verror';
 import { isoTime } from '../../common/iso-time.js';
+import { wholeNumber } from '../../common/whole-number.js';
 import type { JobFilter } from '../../jobs/types.js';
 import { type GivenOption, usageError } from '../command.js';
 import type { CliCommand } from '../context.js';
@@ -65,7 +66,7 @@ function filterOf(given: readonly GivenOption[], nowMs: number): JobFilter {
     if (name === 'w') filter.worker = value;
     if (name === 'T') filter.transient = false;
     if (name === 't') {
-      const seconds = Number.parseInt(value, 10);
+      const seconds = wholeNumber(value);
       if (!(seconds > 0)) throw usageError('argument for "-t" must be a non-negative integer');
       filter.doneSince = isoTime(nowMs - seconds * 1000);
       filter.state = 'all';

@@ -2,6 +2,7 @@ import VError from 'verror';
 import { createMahiClient } from '../../accounts/mahi-client.js';
 import type { AccountAnswer } from '../../accounts/types.js';
 import { isoTime } from '../../common/iso-time.js';
+import { wholeNumber } from '../../common/whole-number.js';
 import type { JobAuth, Phase } from '../../records/job.js';
 import { type GivenOption, usageError } from '../command.js';
 import type { CliCommand } from '../context.js';
@@ -58,10 +59,11 @@ function phasesOf(given: readonly GivenOption[]): readonly Phase[] {
   let next: NextPhase = {};
   for (const { name, value } of given) {
     if (name === 'a') next.assets = [...(next.assets ?? []), value];
-    if (name === 'c') next.count = wholeNumber(value, { least: 1, most: 1023, complaint: 'invalid count' });
+    if (name === 'c') next.count = numberWithin(value, { least: 1, most: 1023, complaint: 'invalid count' });
     if (name === 'd')
-      next.memory = wholeNumber(value, { least: 128, complaint: 'invalid size' }) as Phase['memory'] & number;
-    if (name === 's') next.disk = wholeNumber(value, { least: 2, complaint: 'invalid size' }) as Phase['disk'] & number;
+      next.memory = numberWithin(value, { least: 128, complaint: 'invalid size' }) as Phase['memory'] & number;
+    if (name === 's')
+      next.disk = numberWithin(value, { least: 2, complaint: 'invalid size' }) as Phase['disk'] & number;
     if (name === 'i') next.image = value;
     if (name === 'z') next.init = value;
     if (name !== 'm' && name !== 'r') continue;
@@ -80,9 +82,9 @@ interface Bounds {
 }
 
 /** What the service allows is checked when the job is claimed; here only what cannot be a size at all is refused. */
-function wholeNumber(text: string, { least, most = Number.POSITIVE_INFINITY, complaint }: Bounds): number {
-  const number = Number(text);
-  if (!Number.isInteger(number) || number < least || number > most) throw usageError(complaint);
+function numberWithin(text: string, { least, most = Number.POSITIVE_INFINITY, complaint }: Bounds): number {
+  const number = wholeNumber(text);
+  if (!(number >= least && number <= most)) throw usageError(complaint);
   return number;
 }
 

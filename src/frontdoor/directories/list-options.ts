@@ -1,5 +1,6 @@
 /** Query parameters of directory listings, checked. */
 import type { ParsedUrlQuery } from 'node:querystring';
+import { wholeNumber } from '../../common/whole-number.js';
 
 export interface ListOptions {
   readonly limit: number;
@@ -33,8 +34,8 @@ export function parseListOptions(query: ParsedUrlQuery, isOperator: boolean): Li
     return { ok: false, problem: { what: 'operators only', parameters: forbidden } };
 
   const limitText = get('limit');
-  const limit = limitText === undefined ? defaultLimit : Number(limitText);
-  if (!Number.isInteger(limit) || limit < 1 || limit > maxLimit) {
+  const limit = limitText === undefined ? defaultLimit : wholeNumber(limitText);
+  if (!(limit >= 1 && limit <= maxLimit)) {
     return { ok: false, problem: { what: 'limit', value: limitText ?? '' } };
   }
   const markerText = get('marker');

@@ -1,4 +1,5 @@
 /** What an upload announces about itself, checked before a byte of it is read. */
+import { wholeNumber } from '../../common/whole-number.js';
 import { httpError } from '../../http/errors.js';
 import type { Call } from '../request/call.js';
 
@@ -17,8 +18,8 @@ const megabyte = 1024 * 1024;
 export function announcedSize({ request: { headers }, services: { config } }: Call): AnnouncedSize {
   if (headers['transfer-encoding'] !== undefined) {
     const limit = headers['max-content-length'];
-    const maxBytes = limit === undefined ? config.maxStreamingSizeMb * megabyte : Number(limit);
-    if (!Number.isInteger(maxBytes) || maxBytes < 0) throw httpError('InvalidMaxContentLength', String(limit));
+    const maxBytes = limit === undefined ? config.maxStreamingSizeMb * megabyte : wholeNumber(String(limit));
+    if (!(maxBytes >= 0)) throw httpError('InvalidMaxContentLength', String(limit));
     return { sizeBytes: undefined, maxBytes, neededBytes: limit === undefined ? 1 : maxBytes };
   }
   const sizeBytes = Number(headers['content-length'] ?? 0);
@@ -39,8 +40,8 @@ export function defaultCopies({ maxObjectCopies }: Call['services']['config']): 
 export function requestedCopies({ request: { headers }, services: { config } }: Call): number {
   const header = headers['durability-level'] ?? headers['x-durability-level'];
   if (header === undefined) return defaultCopies(config);
-  const copies = Number(header);
-  if (!Number.isInteger(copies) || copies < 1 || copies > config.maxObjectCopies) {
+  const copies = wholeNumber(String(header));
+  if (!(copies >= 1 && copies <= config.maxObjectCopies)) {
     throw httpError('InvalidDurabilityLevel', 1, config.maxObjectCopies);
   }
   return copies;

@@ -1,4 +1,5 @@
 /** `POST /:login/uploads`: checks what is to become of the parts, and makes the directory for them. */
+import { wholeNumber } from '../../common/whole-number.js';
 import { httpError, isHttpError } from '../../http/errors.js';
 import { directoryEntry } from '../metadata/entry.js';
 import { canonicalDisposition } from '../objects/disposition.js';
@@ -82,8 +83,8 @@ function assertHeaders(headers: StoredHeaders): void {
 function copiesOf(headers: StoredHeaders, { services: { config } }: Call): number {
   const wanted = headers['durability-level'] ?? headers['x-durability-level'];
   if (wanted === undefined) return Math.min(defaultCopies, config.maxObjectCopies);
-  const copies = Number(wanted);
-  if (Number.isInteger(copies) && copies >= 1 && copies <= config.maxObjectCopies) return copies;
+  const copies = wholeNumber(String(wanted));
+  if (copies >= 1 && copies <= config.maxObjectCopies) return copies;
   throw refused(`durability-level must be between 1 and ${config.maxObjectCopies}`);
 }
 

@@ -1,4 +1,5 @@
 /** What maggr is asked to do. Source: 06 §5.6. */
+import { wholeNumber } from '../../common/whole-number.js';
 import { parseShortOptions } from '../objects/short-options.js';
 import { type Computation, isOperation } from './operations.js';
 
@@ -63,7 +64,7 @@ export function readOptions(args: readonly string[]): MaggrOptions | 'list' {
 }
 
 function columnOf(text: string, complaint: string): number {
-  const number = Number.parseInt(text, 10);
+  const number = wholeNumber(text);
   if (!(number >= 1)) throw new UsageError(complaint);
   return number - 1;
 }

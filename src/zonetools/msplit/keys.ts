@@ -3,6 +3,7 @@
  * user's JavaScript makes of it) and hashed, or is the reducer's number itself. Source: 06 §5.4.
  */
 import { createHash } from 'node:crypto';
+import { wholeNumber } from '../../common/whole-number.js';
 
 export interface KeyOptions {
   readonly delimiter: string;
@@ -42,7 +43,7 @@ function createKeyReader(options: KeyOptions): (line: string) => string | number
   const { delimiter, fields, json } = options;
   if (options.expression !== undefined) return createEvaluator(options.expression, options);
   if (json) return (line) => jsonKey(parseJson(line), fields).join(delimiter);
-  const columns = fields.map((field) => Number.parseInt(field, 10) - 1);
+  const columns = fields.map((field) => wholeNumber(field) - 1);
   return (line) => {
     const parts = line.split(delimiter);
     return columns

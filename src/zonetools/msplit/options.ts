@@ -1,4 +1,5 @@
 /** What msplit is asked to do. Source: 06 §5.4. */
+import { wholeNumber } from '../../common/whole-number.js';
 import { parseShortOptions } from '../objects/short-options.js';
 import type { KeyOptions } from './keys.js';
 
@@ -28,13 +29,13 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Ms
   const fields = values('f').flatMap((list) => list.split(','));
   const delimiter = values('d').at(-1) ?? '\t';
   const count = values('n').at(-1);
-  const reducerCount = Number.parseInt(count ?? '0', 10);
+  const reducerCount = wholeNumber(count ?? '0');
   const outputBase = env['MANTA_OUTPUT_BASE'];
 
   if (Number.isNaN(reducerCount) || reducerCount < 0) return 'invalid number of reducers';
   if (reducerCount === 0) return 'number of reducers must be specified.';
   if (delimiter.includes('\n')) return 'cannot use newline as a delimiter.';
-  const notColumn = fields.map((field) => Number.parseInt(field, 10)).find((column) => !(column > 0));
+  const notColumn = fields.map(wholeNumber).find((column) => !(column > 0));
   if (!json && notColumn !== undefined) return `invalid field: ${notColumn}`;
   if (json && fields.length === 0 && expression === undefined) return 'no fields specified';
   if (outputBase === undefined || outputBase === '') return 'MANTA_OUTPUT_BASE not set';

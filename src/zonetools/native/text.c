@@ -22,8 +22,9 @@ char *format(const char *pattern, ...) {
 
 bool parse_int(const char *text, long long *number) {
   char *end;
+  errno = 0;
   *number = strtoll(text, &end, 10);
-  return end != text;
+  return end != text && *end == '\0' && errno == 0;
 }
 
 char *make_uuid(void) {

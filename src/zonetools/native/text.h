@@ -8,7 +8,7 @@
 /* printf into new memory. */
 char *format(const char *pattern, ...) __attribute__((format(printf, 1, 2)));
 
-/* The number at the beginning of `text`, as JavaScript's parseInt finds it. */
+/* @returns false unless the whole of `text` is a number in decimal digits. */
 bool parse_int(const char *text, long long *number);
 
 /* A random (version 4) UUID. */

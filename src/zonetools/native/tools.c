@@ -76,6 +76,12 @@ static const char *read_reducer(const char *argument) {
   return format("%lld", reducer);
 }
 
+static int read_port(const char *argument) {
+  long long port;
+  if (!parse_int(argument, &port) || port < 1 || port > 65535) refuse(format("%s: invalid port", tool));
+  return (int)port;
+}
+
 static struct server endpoint(void) {
   struct server server;
   if (!find_server(&server)) fail("MANTA_URL must be http:// at localhost or an IPv4 address");
@@ -231,7 +237,7 @@ static int mcat(int argc, char **argv) {
   for (int option; (option = getopt(argc, argv, "+:p:r:")) != -1;) {
     switch (option) {
       case 'p':
-        server.port = atoi(optarg);
+        server.port = read_port(optarg);
         break;
       case 'r':
         set_header(&headers, "x-manta-reducer", read_reducer(optarg));

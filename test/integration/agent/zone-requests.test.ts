@@ -18,10 +18,11 @@ t.test('requests of a zone go to the front door with the token of the job, and e
   const before = frontDoor.requests.length;
   t.equal((await put('/bob/stor/named', { 'x-manta-reference': 'true' }, '')).status, 204);
   t.equal(frontDoor.requests.length, before, 'a reference is not uploaded');
-  t.match(await put('/bob/stor/x', { 'x-manta-reducer': '128' }), {
-    status: 409,
-    body: { message: 'invalid reducer' },
-  });
+  for (const reducer of ['128', '-1', '0x5', '5th'])
+    t.match(await put('/bob/stor/x', { 'x-manta-reducer': reducer }), {
+      status: 409,
+      body: { message: 'invalid reducer' },
+    });
   t.match(await put('/bob/stor/%zz'), { status: 409, body: { code: 'InvalidArgument' } });
   await put('/bob/stor/core', { 'x-manta-stream': 'core' });
   await ask(zone, 'POST', '/my/jobs/task/commit', { key: '/bob/stor/obj1' });
@@ -45,10 +46,14 @@ t.test('perturb fails the requests of the task, and what the agent saves for it'
   const taskId = await dispatch(await putJob([{ type: 'map', exec: 'x' }]));
   const { zone } = await nextTask();
   const perturb = (p: string) => ask(zone, 'POST', `/my/jobs/task/perturb?p=${p}`);
-  t.equal((await perturb('x')).body['message'], '"p" is not a number');
+  for (const p of ['x', '0x1', '']) t.equal((await perturb(p)).body['message'], '"p" is not a number');
   t.equal((await perturb('2')).body['message'], '"p" is out of range [0, 1]');
   t.equal((await perturb('1')).status, 204);
-  t.match(await ask(zone, 'GET', '/bob/stor/x'), { status: 500, body: { message: 'injected failure' } });
+  const injected = { status: 500, body: { message: 'injected failure' } };
+  t.match(await ask(zone, 'GET', '/bob/stor/x'), injected);
+  t.match(await ask(zone, 'GET', '/bob/stor/%zz'), injected, 'before its name is read');
+  const badHeader = { 'x-manta-reducer': '128' };
+  t.equal((await ask(zone, 'PUT', '/bob/stor/x', '', badHeader)).status, 409, 'after its headers are read');
   await ask(zone, 'POST', '/my/jobs/task/report', { taskId, commit: true, stdout: '' });
   t.equal((await taskDone(taskId)).errorCode, 'InternalError');
   t.match(await find('error', `(taskId=${taskId})`), [

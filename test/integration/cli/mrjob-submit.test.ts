@@ -149,6 +149,7 @@ t.test('what is refused', async (t) => {
     [['-c', '0', '-r', 'wc'],    'invalid count'],
     [['-c', '1024', '-r', 'wc'], 'invalid count'],
     [['-c', 'x', '-r', 'wc'],    'invalid count'],
+    [['-c', '0x5', '-r', 'wc'],  'invalid count'],
     [['-c', '2', '-m', 'wc'],    '-c invalid for map phases'],
     [['-d', '127', '-m', 'wc'],  'invalid size'],
     [['-s', '1', '-m', 'wc'],    'invalid size'],

@@ -328,6 +328,7 @@ t.test('wrong usage', async (t) => {
     [['list', '--color'], 'illegal option -- color'],
     [['list', '-s'], 'option requires an argument -- s'],
     [['list', '-t', '0'], 'argument for "-t" must be a non-negative integer'],
+    [['list', '-t', '3900s'], 'argument for "-t" must be a non-negative integer'],
     [['list', '-t', 'x'], 'argument for "-t" must be a non-negative integer'],
   ];
   for (const [args, complaint] of cases) {

@@ -77,6 +77,7 @@ t.test('a client is told to go on only after every check', async (t) => {
     await put('/wilma/stor'),
     await put('/wilma/stor/x3', { 'if-none-match': '*' }),
     await put('/wilma/stor/x3', { 'x-durability-level': '77' }),
+    await put('/wilma/stor/x3', { 'x-durability-level': '0x2' }),
     await put('/wilma/stor/x3', { 'content-length': String(2 ** 50) }),
     await put('/wilma/stor/x3', { authorization: 'Token nonsense' }),
     await put('/fred/stor/x'),
@@ -92,6 +93,7 @@ t.test('a client is told to go on only after every check', async (t) => {
       'ParentNotDirectory',
       'OperationNotAllowedOnRootDirectory',
       'PreconditionFailed',
+      'InvalidDurabilityLevel',
       'InvalidDurabilityLevel',
       'NotEnoughSpace',
       'InvalidAuthenticationToken',
@@ -246,10 +248,11 @@ t.test('directories', async (t) => {
   t.equal(await list('?sort_order=reverse&marker=b'), 'b a of 4');
   t.equal(await list('?sort=mtime&obj=true'), 'c a b of 4', 'newest first');
   t.equal(await list('?dir=true'), 'sub of 4');
-  t.match(JSON.parse((await ask('GET', '/wilma/stor/d?limit=0')).body), {
-    code: 'InvalidArgumentError',
-    message: 'limit=0 is invalid: must be between [1, 1024]',
-  });
+  for (const limit of ['0', '0x10', '1e2', '1.5', '1025'])
+    t.match(JSON.parse((await ask('GET', `/wilma/stor/d?limit=${limit}`)).body), {
+      code: 'InvalidArgumentError',
+      message: `limit=${limit} is invalid: must be between [1, 1024]`,
+    });
   t.match(JSON.parse((await ask('GET', '/wilma/stor/d?sort=none')).body), { code: 'QueryParameterForbidden' });
   t.match(JSON.parse((await ask('DELETE', '/wilma/stor/d')).body), { code: 'DirectoryNotEmpty' });
   t.match(JSON.parse((await ask('DELETE', '/wilma/stor')).body), { code: 'OperationNotAllowedOnRootDirectory' });

@@ -114,6 +114,8 @@ t.test('mpipe', async (t) => {
   // biome-ignore format: table
   const refused: readonly [exec: string, stderr: RegExp][] = [
     ['mpipe -f /nonexistent', /^mpipe: file \/nonexistent does not exist or is not readable\.\nusage: mpipe \[-f file\] \[-p\] \[-r reducer\] \[-H header:value \.\.\. \] \n {13}\[objectkey\]\n/],
+    ['mpipe -r 0x5', /^mpipe: invalid reducer\nusage: /],
+    ['mpipe -r 99999999999999999999', /^mpipe: invalid reducer\nusage: /],
     ['mpipe -rx', /^mpipe: invalid reducer\nusage: /],
     ['mpipe -H nocolon', /^mpipe: headers must be in the format \[header\]: \[value\]\.\nusage: /],
     ["mpipe -H $'a: b\\r\\nc: d'", /^mpipe: headers must be in the format \[header\]: \[value\]\.\nusage: /],
@@ -127,10 +129,13 @@ t.test('mpipe', async (t) => {
     ['mcat -h', /^illegal option -- h\nusage: /],
     ['mcat -r', /^option requires an argument -- r\nusage: /],
     ['mcat -rx a', /^mcat: invalid reducer\nusage: /],
+    ['mcat -r 1x a', /^mcat: invalid reducer\nusage: /],
+    ['mcat -p 80x a', /^mcat: invalid port\nusage: /],
     ['mtee -H nocolon a', /^mtee: headers must be in the format of: \[header\] \+ ": " \+ \[value\]\nusage: /],
     ['env -u MANTA_NO_AUTH -u MANTA_USER mtee a', /^account is a required argument\nusage: /],
     ['env -u MANTA_NO_AUTH mtee a', /^keyId is a required argument\nusage: /],
     ['mtee -cx a', /^mtee: invalid durability \(-c\)\nusage: mtee \[-c durability\] \[-H header:value \.\.\.\] \[manta_key\]\n/],
+    ['mtee -c 2x a', /^mtee: invalid durability \(-c\)\nusage: /],
     ['mtee', /^mtee: A manta object key must be specified\.\nusage: /],
     ['env -u MANTA_URL mtee a', /^url is a required argument\nusage: /],
   ];

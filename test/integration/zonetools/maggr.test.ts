@@ -80,6 +80,8 @@ const refused: readonly [args: readonly string[], message: string][] = [
   [['-c1=sum,median'], 'unsupported operation: median'],
   [['-cx=sum'], 'invalid column number: x'],
   [['-c0=sum'], 'invalid column number: 0'],
+  [['-c0x1=sum'], 'invalid column number: 0x1'],
+  [['-t1st=%d', 'sum'], 'invalid column number'],
   [['-tx=%d', 'sum'], 'invalid column number'],
   [['-c1'], 'invalid column format: 1'],
   [['-c1=sum=max'], 'invalid column format: 1=sum=max'],

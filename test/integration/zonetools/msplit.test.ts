@@ -78,9 +78,11 @@ t.test('every line goes to the reducer that its key says', async (t) => {
 const refused: readonly [args: string, input: string, status: number, stderr: RegExp][] = [
   ['', '', 2, /^msplit: number of reducers must be specified\.\n\nusage: msplit \[-n number_of_reducers\] \[-d delimiter\] \[-f field_list\]\n {14}\[-i\] \[-j\] \[-e javascript\] \[-z\]\n/],
   ['-n 0', '', 2, /^msplit: number of reducers must be specified\.\n\nusage/],
+  ['-n 0x5', '', 2, /^msplit: invalid number of reducers\n\nusage/],
   ['-n x', '', 2, /^msplit: invalid number of reducers\n\nusage/],
   ['-n -1', '', 2, /^msplit: invalid number of reducers\n\nusage/],
   ['-n 2 -f x', '', 2, /^msplit: invalid field: NaN\n\nusage/],
+  ['-n 2 -f 1st', '', 2, /^msplit: invalid field: NaN\n\nusage/],
   ['-n 2 -f 1,0', '', 2, /^msplit: invalid field: 0\n\nusage/],
   ['-n 2 -j', '', 2, /^msplit: no fields specified\n\nusage/],
   ["-n 2 -d $'\\n'", '', 2, /^msplit: cannot use newline as a delimiter\.\n\nusage/],
