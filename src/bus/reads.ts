@@ -3,7 +3,7 @@
  * the answer. A limited number is under way at a time; the others wait in line.
  */
 import { sleep } from '../common/clock.js';
-import { and, ge } from '../moray/client/filter.js';
+import { and, eq, ge, le, not } from '../moray/client/filter.js';
 import type { FindOptions, MorayObject } from '../moray/client/types.js';
 import type { BucketName } from '../records/buckets.js';
 import { backOffMs } from './back-off.js';
@@ -94,4 +94,37 @@ export const pageOptions: FindOptions = {
 /** @param marker the least `_id` wanted; 0 from the start. */
 export function pageFilter(filter: string, marker: number): string {
   return marker === 0 ? filter : and(filter, ge('_id', marker));
+}
+
+/** A filter of more conditions costs the store more than a page more. */
+const namedRuns = 100;
+
+/**
+ * A page without certain records. Only so many fit into a filter: then the page ends where the next of them begins, and
+ * another goes on from there. Neighbours are named together.
+ * @param leftOut `_id`s, ascending.
+ * @returns also where the page ends; null: nowhere.
+ */
+export function pageWithout(
+  filter: string,
+  marker: number,
+  leftOut: readonly number[],
+): { readonly filter: string; readonly end: number | null } {
+  const runs: { readonly first: number; last: number }[] = [];
+  let end: number | null = null;
+  for (const id of leftOut) {
+    const run = runs.at(-1);
+    if (id < marker) continue;
+    if (run?.last === id - 1) run.last = id;
+    else if (runs.length < namedRuns) runs.push({ first: id, last: id });
+    else {
+      end = id;
+      break;
+    }
+  }
+  if (runs.length === 0) return { filter: pageFilter(filter, marker), end };
+  const named = runs.map(({ first, last }) =>
+    not(first === last ? eq('_id', first) : and(ge('_id', first), le('_id', last))),
+  );
+  return { filter: and(pageFilter(filter, marker), ...named, ...(end === null ? [] : [le('_id', end - 1)])), end };
 }

@@ -20,7 +20,7 @@ import { answered, type BusContext } from './context.js';
 import { busStopped } from './errors.js';
 import { createPace } from './pace.js';
 import type { Push } from './push.js';
-import { pageFilter, pageOptions, pageSize } from './reads.js';
+import { pageOptions, pageSize, pageWithout } from './reads.js';
 import { toStored } from './stored.js';
 import type { ThrottledWarning } from './throttled-log.js';
 import type { Query, Stored, Subscription, SubscriptionState } from './types.js';
@@ -33,6 +33,13 @@ const longestRetryMs = 10_000;
 const paceLimits = { burst: 4, everyMs: 50, longestMs: 200 };
 
 type State = 'waiting' | 'passing' | 'passing, again' | 'stopped';
+
+interface Page {
+  last: number | null;
+  count: number;
+  /** Where the next page begins, though this one is not full. */
+  end: number | null;
+}
 
 interface Fence {
   readonly resolve: () => void;
@@ -119,14 +126,16 @@ export function createSubscription<Value>(
     seen.startMs = clock.nowMs();
     const before = seen.records;
     for (;;) {
-      const page: { last: number | null; count: number } = { last: null, count: 0 };
+      const page: Page = { last: null, count: 0, end: null };
       await answered(context, `query "${query.name}"`, readPage(marker, page));
       if (seen.records > before) {
         seen.nonEmptyMs = seen.startMs;
         seen.nonEmptyCount = seen.records - before;
       }
-      if (isStopped() || page.last === null || page.count < pageSize) return;
-      marker = page.last + 1;
+      if (isStopped()) return;
+      if (page.last !== null && page.count >= pageSize) marker = page.last + 1;
+      else if (page.end !== null) marker = page.end;
+      else return;
       while (inHand.size >= inHandLimit && !isStopped()) {
         await new Promise<void>((resolve) => {
           whenSettled = resolve;
@@ -142,8 +151,9 @@ export function createSubscription<Value>(
     settled = [];
   }
 
-  async function readPage(marker: number, page: { last: number | null; count: number }): Promise<void> {
-    const filter = pageFilter(query.filter(), marker);
+  async function readPage(marker: number, page: Page): Promise<void> {
+    const { filter, end } = pageWithout(query.filter(), marker, query.leaveOut?.() ?? []);
+    page.end = end;
     seen.filter = filter;
     seen.requests++;
     context.counters.queries++;

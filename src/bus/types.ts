@@ -73,6 +73,8 @@ export interface Query<Value> {
   readonly bucket: BucketName;
   /** LDAP filter, evaluated at every pass. */
   readonly filter: () => string;
+  /** `_id`s of records that are not even read, in ascending order, any number of them. */
+  readonly leaveOut?: () => readonly number[];
   /** Channels whose notifications that name `bucket` start a pass at once. None: the query always runs `everyMs`. */
   readonly channels: readonly string[];
   /** Milliseconds between passes while push is proven to work. */

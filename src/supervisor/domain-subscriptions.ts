@@ -8,7 +8,7 @@ import type { JobTable } from './jobs/table.js';
 import { domainQueries, ownQueries, type QueryRow } from './queries.js';
 import type { SetAside } from './set-aside.js';
 
-/** Filters name at most so many jobs, and so many records, that are to be left out. */
+/** Filters name at most so many jobs that are to be left out. */
 const namedLimit = 100;
 
 export interface DomainSubscriptions {
@@ -38,10 +38,8 @@ export function createSubscriptions(options: SubscriptionOptions, jobs: () => Jo
       const query: Query<never> = {
         name: row.name,
         bucket: row.bucket,
-        filter: () => {
-          const aside = setAside.ids(row.bucket, nowMs(), namedLimit).map((id) => not(eq('_id', id)));
-          return filterNow(row, domain, jobs(), aside);
-        },
+        filter: () => filterNow(row, domain, jobs()),
+        leaveOut: () => setAside.ids(row.bucket, nowMs()),
         channels: row.channels.map((channel) => channels[channel]),
         everyMs: typeof row.everyMs === 'number' ? row.everyMs : tunables[row.everyMs],
         unprovenEveryMs: tunables.timePoll,
@@ -67,8 +65,8 @@ export function createSubscriptions(options: SubscriptionOptions, jobs: () => Jo
  * Of inputs without a domain, those of our jobs. Otherwise what nobody would take now is not even read: origins of jobs
  * whose window is full or that have their share of the pipeline, and what is left of jobs that are over.
  */
-function filterNow(row: QueryRow, domain: string, jobs: JobTable, aside: readonly string[]): string {
-  const filter = and(row.filter(domain), ...aside);
+function filterNow(row: QueryRow, domain: string, jobs: JobTable): string {
+  const filter = row.filter(domain);
   if (row === domainQueries.lateInputs) {
     const open = jobs.all().filter(({ inputEnded, cancelled }) => !inputEnded && cancelled === null);
     const named = open.slice(-namedLimit).map(({ jobId }) => eq('jobId', jobId));

@@ -1,8 +1,7 @@
 /**
  * Records that nobody can do anything with: theory of operation. A record that does not fit its schema would be matched
- * by its query for ever. It is reported once, and from then on left out by the filter, so that it is not even read. A few
- * at a time: of more than that, the rest is read with each pass and passed over. After a while each is read again, in
- * case somebody has put it right; as long as it is what it was, nothing is said.
+ * by its query for ever. It is reported once, and from then on left out by the filter, so that it is not even read. After a
+ * while each is read again, in case somebody has put it right; as long as it is what it was, nothing is said.
  */
 import type { Stored } from '../bus/types.js';
 import type { BucketName } from '../records/buckets.js';
@@ -38,12 +37,12 @@ export class SetAside {
     return known?.etag !== etag;
   }
 
-  /** `_id`s of the newest that are not due for review: at most `limit`. */
-  ids(bucket: BucketName, nowMs: number, limit: number): number[] {
+  /** `_id`s of those that are not due for review, ascending. */
+  ids(bucket: BucketName, nowMs: number): number[] {
     if (this.records.size === 0) return [];
     const current = [...this.records.values()].filter(
       (record) => record.bucket === bucket && nowMs - record.sinceMs < reviewMs,
     );
-    return current.slice(-limit).map(({ id }) => id);
+    return current.map(({ id }) => id).sort((one, other) => one - other);
   }
 }

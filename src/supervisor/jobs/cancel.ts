@@ -9,6 +9,7 @@ import { absent, and, eq } from '../../moray/client/filter.js';
 import type { BucketName } from '../../records/buckets.js';
 import type { JobRecord } from '../../records/job.js';
 import type { JobInputRecord } from '../../records/job-input.js';
+import { isTaskRecord } from '../../records/task.js';
 import type { DomainContext } from '../domain-context.js';
 import { type Job, touch } from './job.js';
 
@@ -71,6 +72,29 @@ export async function markStragglers({ key, value }: Stored<JobRecord>, context:
 export async function markLate({ key, etag, value }: Stored<JobInputRecord>, context: DomainContext): Promise<void> {
   const timeJobCancelled = isoTime(context.env().nowMs);
   await context.write([{ op: 'put', bucket: 'jobinput', key, etag, value: { ...value, timeJobCancelled } }]);
+}
+
+/**
+ * A task record that means nothing is handled by nobody, neither its agent nor us. A cancelled job that stands still does
+ * not wait for it: it is done, and committed, whatever else it says.
+ */
+export async function endInvalidTasks(job: Job, context: DomainContext): Promise<void> {
+  const open = and(eq('jobId', job.jobId), absent('timeCommitted'));
+  let ended = 0;
+  for await (const { id, key, value } of context.bus.find<unknown>('task', open)) {
+    const problem = isTaskRecord.problem(value);
+    if (problem === null) continue;
+    const now = isoTime(context.env().nowMs);
+    const fields = { state: 'done', result: 'fail', timeDone: now, timeCommitted: now };
+    const filter = and(eq('_id', id), absent('timeCommitted'));
+    if ((await context.write([{ op: 'update', bucket: 'task', filter, fields, limit: 1 }])) === null) return;
+    context.log.error(
+      { jobId: job.jobId, record: `task/${key}`, problem },
+      'task of a cancelled job is invalid: ended',
+    );
+    ended++;
+  }
+  if (ended > 0) context.look(job);
 }
 
 /** @returns whether it could be written. */

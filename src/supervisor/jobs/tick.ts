@@ -5,7 +5,7 @@
  */
 import { jobChannel } from '../../bus/channels.js';
 import type { DomainContext } from '../domain-context.js';
-import { cancelJob } from './cancel.js';
+import { cancelJob, endInvalidTasks } from './cancel.js';
 import { endIdleInput, stampLate } from './input.js';
 import type { Job } from './job.js';
 import { recountWindow, writeJob } from './load.js';
@@ -44,5 +44,6 @@ function lookAtStill(job: Job, context: DomainContext): void {
   if (job.blockedBy !== null) context.follow('counting a window', recountWindow(job, context));
   context.follow('placing reducers', placeMissing(job, context));
   if (job.cancelled !== null && !job.cancelMarked) context.follow('cancelling', cancelJob(job, context));
+  if (job.cancelMarked) context.follow('ending invalid tasks', endInvalidTasks(job, context));
   if (job.inputEnded || job.cancelled !== null) context.look(job);
 }

@@ -16,8 +16,12 @@ export function underOwner(name: string, owner: string): string {
   return `/${owner}${name.slice(name.indexOf('/', 1))}`;
 }
 
-/** Whether the job itself made up the name: only such objects are ever removed by the system. */
-export function isAnonymous(name: string, jobId: string): boolean {
+/**
+ * Whether the job itself made up the name: only such objects are ever removed by the system.
+ * @param name of a record that nobody has checked.
+ */
+export function isAnonymous(name: unknown, jobId: string): name is string {
+  if (typeof name !== 'string') return false;
   const [empty, login, jobs, id, stor, ...rest] = name.split('/');
   return empty === '' && login !== '' && jobs === 'jobs' && id === jobId && stor === 'stor' && rest.length > 0;
 }
@@ -26,6 +30,6 @@ export function isAnonymous(name: string, jobId: string): boolean {
  * Whether an attempt made the object, as opposed to naming one that was there before: made-up names end in the phase and
  * an id. An attempt that emitted its own input by reference must not have it removed when it fails.
  */
-export function isAnonymousOfPhase(name: string, jobId: string, phase: number): boolean {
+export function isAnonymousOfPhase(name: unknown, jobId: string, phase: number): name is string {
   return isAnonymous(name, jobId) && new RegExp(`\\.${phase}\\.[0-9a-f-]{36}$`).test(name);
 }

@@ -107,6 +107,48 @@ t.test('records that mean nothing are reported once, then not even read, and hol
   );
 });
 
+t.test('of hundreds of them none is read again, and those between them are', async (t) => {
+  const world = await startWorld(t);
+  const { client } = world;
+  await world.startAgent('cn1', () => work);
+  const [name = ''] = await putLetters(world);
+  const fetched = new Map<string, number>();
+  const { supervisor } = await world.startSupervisor(domain, {}, (client) => counting(client, fetched));
+  const jobId = await world.submit([map], [], false);
+  const puts = Array.from({ length: 375 }, (_, index) => {
+    const value = { jobId, domain, input: index % 3 === 0 ? name : '', timeCreated: time };
+    return { operation: 'put', bucket: defaultBuckets.jobinput, key: randomUUID(), value } as const;
+  });
+  await client.batch(puts);
+  const bad = puts.flatMap(({ key, value }) => (value.input === '' ? [key] : []));
+  const finishesAnother = async () => world.done(await world.submit([map], [name]));
+  while (supervisor.gauges().counters.recordsSetAside < bad.length) await finishesAnother();
+  fetched.clear();
+  await finishesAnother();
+  t.same(
+    bad.filter((key) => fetched.has(key)),
+    [],
+  );
+  while ((await world.tasks(jobId)).filter(({ result }) => result === 'ok').length < 125) await finishesAnother();
+});
+
+t.test('a cancelled job with tasks and outputs that mean nothing ends', async (t) => {
+  const world = await startWorld(t);
+  await world.startSupervisor(domain, { timeJobStill: 500 });
+  const jobId = await world.submit([map, reduce(1)], [], false);
+  const put = async ([bucket, value]: readonly [BucketName, Record<string, unknown>]): Promise<void> => {
+    const key = randomUUID();
+    const id = idOf[bucket];
+    await world.client.putObject(defaultBuckets[bucket], key, id === undefined ? value : { ...value, [id]: key });
+  };
+  const hostile = hostileRecords(jobId).filter(([bucket]) => /^(task|jobinput)/.test(bucket));
+  for (const record of hostile) await put(record);
+  for (const [bucket, value] of hostile) if (bucket === 'task') await put([bucket, { ...value, state: 'accepted' }]);
+  await world.change(jobId, { timeCancelled: time });
+  const job = await world.done(jobId);
+  t.equal(job.timeCancelled, time);
+});
+
 t.test('names that no object can have are errors of their own inputs only', async (t) => {
   const world = await startWorld(t);
   await world.startAgent('cn1', () => work);
