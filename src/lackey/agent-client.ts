@@ -123,10 +123,13 @@ function exchangeWith(options: { socketPath: string; agent: http.Agent }, exchan
 }
 
 /** @throws when the body ends early. */
-export async function readText(response: http.IncomingMessage): Promise<string> {
+export function readText(response: http.IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
-  for await (const chunk of response) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks).toString('utf8');
+  return new Promise((resolve, reject) => {
+    response.on('data', (chunk: Buffer) => chunks.push(chunk));
+    response.once('end', () => resolve(Buffer.concat(chunks).toString('utf8')));
+    response.once('error', reject); // also of a body that ends early
+  });
 }
 
 const maxSocketPathBytes = 107;

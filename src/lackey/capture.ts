@@ -15,9 +15,18 @@ export interface Captured {
 /** Replaces what is there. */
 export function openCapture(directory: string, name: 'stdout' | 'stderr'): Captured {
   const file = join(directory, name);
-  fs.rmSync(file, { force: true, recursive: true });
+  remove(file);
   const writeEnd = fs.openSync(file, 'wx');
   return { writeEnd, readEnd: fs.openSync(file, 'r') };
+}
+
+/** Nearly always it is the file of the script before; only a command can have put a directory there. */
+function remove(file: string): void {
+  try {
+    fs.unlinkSync(file);
+  } catch {
+    fs.rmSync(file, { force: true, recursive: true }); // says what is wrong, if anything is
+  }
 }
 
 export function sizeOf(capture: Captured): number {

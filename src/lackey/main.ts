@@ -74,7 +74,7 @@ async function endToEnd(task: TaskDescription, context: TaskContext): Promise<Ta
     log.warn('the agent has taken the task back', { jobId, taskId });
     return end.next;
   }
-  log.debug('task ends', { jobId, taskId, fail: end.report.fail });
+  if (end.report.fail !== undefined) log.debug('task fails', { jobId, taskId, fail: end.report.fail });
   const answer = await agent.report(end.report);
   return answer === 'none' || answer === 'refused' ? undefined : answer;
 }

@@ -158,7 +158,7 @@ async function runExec(task: TaskDescription, context: TaskContext, captures: Ca
     return undefined;
   });
   const run = await finish({ script: 'exec', running }, context);
-  commandEnded.abort();
+  if (feeding !== undefined) commandEnded.abort(); // an abort makes an error with its stack, also when nobody listens
   await fed;
   clearInterval(releasing);
   pipe?.writer.destroy();

@@ -37,6 +37,9 @@ const maxConnections = 1_000;
 const bodiesAtOnce = 8;
 const lastAnswersMs = 1_000;
 
+/** Made once: an abort without a reason makes an error, with its stack, at the end of every request. */
+const clientGone = new Error('the client went away');
+
 const proxiedMethods = new Set(['GET', 'PUT', 'POST', 'DELETE', 'HEAD']);
 
 export async function startZoneServer(parts: ZoneServerParts): Promise<ZoneServer> {
@@ -66,7 +69,7 @@ export async function startZoneServer(parts: ZoneServerParts): Promise<ZoneServe
 
   async function takeBody(request: http.IncomingMessage, response: http.ServerResponse) {
     const gone = new AbortController();
-    response.once('close', () => gone.abort());
+    response.once('close', () => gone.abort(clientGone));
     const giveBack = await bodySlots.take(gone.signal);
     try {
       if (expectsContinue(request)) response.writeContinue();
