@@ -79,6 +79,7 @@ sim-mutations: all
 # Long: about ten minutes.
 soak: all
 	env -u NODE_EXTRA_CA_CERTS node build/tools/soak/main.js
+	env -u NODE_EXTRA_CA_CERTS node build/tools/soak/storage.js
 
 # The limits of zones on a kernel with control groups of version 2 alone, in an emulated machine.
 vm: all

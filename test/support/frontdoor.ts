@@ -11,7 +11,6 @@ import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Test } from 'tap';
 import { writeAccountFile } from '../../src/accounts/file.js';
 import { loadConfig } from '../../src/common/config.js';
 import { createLogger, type Logger } from '../../src/common/logging.js';
@@ -21,6 +20,7 @@ import { configSchema as storageSchema } from '../../src/storage/config.js';
 import { startStorage } from '../../src/storage/service.js';
 import { generateKey, signedHeaders, type TestKey } from './accounts.js';
 import { startTestMoray, type TestMoray } from './moray.js';
+import type { TestContext } from './one-box.js';
 import { type Session, startOnTerminal } from './terminal.js';
 
 export interface TestAnswer {
@@ -49,6 +49,8 @@ export interface TestFrontdoor {
   readonly url: string;
   readonly port: number;
   readonly moray: TestMoray;
+  /** Goes with the test. */
+  readonly directory: string;
   /** The accounts port. */
   readonly mahiUrl: string;
   readonly tokenKeyFile: string;
@@ -72,7 +74,7 @@ export interface TestAccount {
 }
 
 /** @param change members of the front door's configuration that differ from the usual. */
-export async function startTestFrontdoor(t: Test, change: object = {}): Promise<TestFrontdoor> {
+export async function startTestFrontdoor(t: TestContext, change: object = {}): Promise<TestFrontdoor> {
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'marlin-frontdoor-'));
   t.teardown(() => fs.rmSync(directory, { recursive: true, force: true }));
   const log = createLogger({ name: 'test', level: process.env['LOG_LEVEL'] ?? 'fatal', stream: process.stderr });
@@ -121,6 +123,7 @@ export async function startTestFrontdoor(t: Test, change: object = {}): Promise<
     url,
     port,
     moray,
+    directory,
     mahiUrl: `http://127.0.0.1:${frontdoor.mahiPort}`,
     tokenKeyFile: config.tokenKeyFile,
     accountsFile: path.join(directory, 'accounts.json'),
@@ -141,7 +144,7 @@ interface NodeOptions {
 }
 
 /** Resolves when both nodes have said that they are there. */
-async function startNodes(t: Test, { directory, morayUrl, log }: NodeOptions): Promise<string[]> {
+async function startNodes(t: TestContext, { directory, morayUrl, log }: NodeOptions): Promise<string[]> {
   const names = ['1.stor.test', '2.stor.test'];
   const roots = names.map((name) => path.join(directory, name));
   const nodes = names.map((manta_storage_id, index) => ({

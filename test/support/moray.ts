@@ -5,10 +5,10 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import readline from 'node:readline';
-import type { Test } from 'tap';
 import { createLogger } from '../../src/common/logging.js';
 import { connectMoray } from '../../src/moray/client/client.js';
 import type { MorayClient } from '../../src/moray/client/types.js';
+import type { TestContext } from './one-box.js';
 
 export interface TestMoray {
   readonly url: string;
@@ -22,13 +22,14 @@ export interface TestMoray {
   restart(): Promise<void>;
 }
 
-type Owner = Pick<Test, 'teardown'>;
-
 const service = new URL('../../src/moray/server/service.js', import.meta.url).href;
 const script = `import { main } from ${JSON.stringify(service)}; await main(process.argv[1]);`;
 
 /** @param config members of the server's configuration to set differently. */
-export async function startTestMoray(t: Owner, config: Readonly<Record<string, unknown>> = {}): Promise<TestMoray> {
+export async function startTestMoray(
+  t: TestContext,
+  config: Readonly<Record<string, unknown>> = {},
+): Promise<TestMoray> {
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'marlin-moray-'));
   const configFile = path.join(directory, 'moray.json');
   const writeConfig = (port: number) => {

@@ -1,10 +1,11 @@
 /**
- * The bytes of a stored object. Its copies are asked in random order; when one breaks off, the next goes on where it
- * stopped, so that what was begun is finished if any copy is whole.
+ * The bytes of a stored object. Its copies are asked in random order, those on nodes that are away last; when one breaks
+ * off, the next goes on where it stopped, so that what was begun is finished if any copy is whole.
  */
 import VError from 'verror';
 import type { ObjectEntry } from '../metadata/entry.js';
 import { shuffled } from '../placement/choose.js';
+import { statusOf } from '../placement/node-client.js';
 import type { Call } from '../request/call.js';
 
 /** Both inclusive. */
@@ -18,8 +19,11 @@ export async function* readCopies(call: Call, entry: ObjectEntry, { first, last 
   const { nodes, picker, random } = call.services;
   const path = `/${entry.creator ?? entry.owner}/${entry.objectId}`;
   let at = first;
-  for (const shark of shuffled(entry.sharks, random)) {
-    const url = await picker.urlOf(shark.manta_storage_id);
+  const sharks = shuffled(entry.sharks, random).sort(
+    (one, other) => Number(picker.isAway(one.manta_storage_id)) - Number(picker.isAway(other.manta_storage_id)),
+  );
+  for (const { manta_storage_id: id } of sharks) {
+    const url = await picker.urlOf(id);
     const whole = at === 0 && last === entry.contentLength - 1;
     try {
       const range = whole ? undefined : { first: at, last };
@@ -32,6 +36,7 @@ export async function* readCopies(call: Call, entry: ObjectEntry, { first, last 
       if (at > last) return;
       call.services.log.error({ req_id: call.requestId, url, path, at, last }, 'a copy of an object is too short');
     } catch (error) {
+      if (statusOf(error) === undefined) picker.noteSilence(id);
       call.services.log.warn(
         { err: error, req_id: call.requestId, url, path, at },
         'a copy of an object cannot be read',

@@ -1,6 +1,7 @@
 /** Where the bytes of a new object go. */
 import { httpError } from '../../http/errors.js';
-import { chooseNodes } from '../placement/choose.js';
+import { chooseNodes, type Placement } from '../placement/choose.js';
+import { statusOf } from '../placement/node-client.js';
 import type { Call } from '../request/call.js';
 import { defaultContentType } from '../request/content-type.js';
 import type { Destination } from './receive.js';
@@ -19,17 +20,25 @@ export async function destination(call: Call, wanted: WantedSpace): Promise<Dest
   const { services, owner, requestId } = call;
   return {
     nodes: services.nodes,
-    sets: await place(call, copies, { wantedMb: megabytes(maxBytes), neededMb: megabytes(neededBytes) }),
+    setWithout: (await place(call, copies, { wantedMb: megabytes(maxBytes), neededMb: megabytes(neededBytes) }))
+      .setWithout,
     creator: owner.account.uuid,
     maxBytes,
     contentType: defaultContentType,
     requestId,
-    onRefused: (error) => services.log.warn({ err: error, req_id: requestId }, 'a storage node did not take an upload'),
+    onRefused(node, error) {
+      services.log.warn({ err: error, req_id: requestId, node: node.id }, 'a storage node did not take an upload');
+      if (statusOf(error) === undefined) services.picker.noteSilence(node.id);
+    },
   };
 }
 
 /** Nodes with room for all that may come; if there are none, such as have room for what is sure to come. */
-async function place(call: Call, copies: number, { wantedMb, neededMb }: { wantedMb: number; neededMb: number }) {
+async function place(
+  call: Call,
+  copies: number,
+  { wantedMb, neededMb }: { wantedMb: number; neededMb: number },
+): Promise<Placement & { readonly found: true }> {
   const { config, picker, random } = call.services;
   const { maxPercentUsed, maxOperatorPercentUsed } = config.storage;
   const request = {
@@ -40,7 +49,7 @@ async function place(call: Call, copies: number, { wantedMb, neededMb }: { wante
   const nodes = await picker.nodes();
   for (const sizeMb of [wantedMb, neededMb]) {
     const placement = chooseNodes(nodes, { ...request, sizeMb }, random);
-    if (placement.found) return placement.sets;
+    if (placement.found) return placement;
     if (placement.problem === 'no nodes') throw httpError('NoStorageNodes');
   }
   throw httpError('NotEnoughSpace', neededMb);

@@ -33,14 +33,15 @@ export interface SmallObject {
 
 export interface Destination {
   readonly nodes: NodeClient;
-  readonly sets: readonly (readonly StorageNode[])[];
+  /** The nodes to try next; undefined when too few are left. */
+  readonly setWithout: (refused: ReadonlySet<string>) => readonly StorageNode[] | undefined;
   /** UUID of the account whose bytes these are. */
   readonly creator: string;
   readonly contentType: string;
   readonly requestId: string;
   /** For the message when there is no room. */
   readonly maxBytes: number;
-  readonly onRefused: (error: unknown) => void;
+  readonly onRefused: (node: StorageNode, error: unknown) => void;
 }
 
 const insufficientStorage = 507;
@@ -95,20 +96,32 @@ export async function storeTogether(to: Destination, objects: readonly SmallObje
 /** What a node has of a set that failed has no entry, and is removed by the node. */
 const forgotten = () => {};
 
+/** Sets of nodes that are tried: each costs the time to find out that a node does not answer. */
+const maxSets = 3;
+
 async function onFirstSet<Result>(
-  { sets, maxBytes, onRefused }: Destination,
+  { setWithout, maxBytes, onRefused }: Destination,
   attempt: (node: StorageNode) => Promise<Result>,
   undo: (result: Result) => void,
 ): Promise<readonly Result[]> {
   let full = false;
-  for (const set of sets) {
+  const refused = new Set<string>();
+  for (let tried = 0; tried < maxSets; tried++) {
+    const set = setWithout(refused);
+    if (set === undefined) break;
     const outcomes = await Promise.allSettled(set.map(attempt));
     const results = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
     if (results.length === set.length) return results;
     for (const result of results) undo(result);
-    const refusals = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []));
-    for (const refusal of refusals) onRefused(refusal);
-    full = refusals.some((refusal) => statusOf(refusal) === insufficientStorage);
+    const refusals = set.flatMap((node, index) => {
+      const outcome = outcomes[index];
+      return outcome?.status === 'rejected' ? [{ node, error: outcome.reason as unknown }] : [];
+    });
+    for (const { node, error } of refusals) {
+      refused.add(node.id);
+      onRefused(node, error);
+    }
+    full = refusals.some(({ error }) => statusOf(error) === insufficientStorage);
   }
   throw full ? httpError('NotEnoughSpace', megabytes(maxBytes)) : httpError('NoStorageNodes');
 }

@@ -1,6 +1,8 @@
 /**
  * What the storage nodes say of themselves, kept in memory: read from `manta_storage` at start and then every few
- * seconds. A node that stopped writing heartbeats is not given new objects; it is still asked for old ones.
+ * seconds. A node that stopped writing heartbeats is not given new objects; it is still asked for old ones. One that did
+ * not answer us is asked last until its next heartbeat: a node that was killed is known to be away at once, not only
+ * when its last heartbeat has grown old.
  */
 import type { Clock } from '../../common/clock.js';
 import type { Logger } from '../../common/logging.js';
@@ -14,6 +16,10 @@ export interface Picker {
   nodes(): Promise<readonly StorageNode[]>;
   /** How to reach a node, living or not. */
   urlOf(id: string): Promise<string>;
+  /** The node did not answer. */
+  noteSilence(id: string): void;
+  /** Whether others should be asked first. */
+  isAway(id: string): boolean;
   stop(): void;
 }
 
@@ -24,6 +30,8 @@ interface PickerOptions {
   readonly pollMs: number;
   readonly lagMs: number;
 }
+
+type KnownNode = Omit<StorageNode, 'isSilent'> & { readonly timestampMs: number };
 
 interface HeartbeatRecord {
   readonly manta_storage_id?: unknown;
@@ -39,7 +47,9 @@ const maxNodes = 10_000;
 
 export function createPicker(options: PickerOptions): Picker {
   const { moray, clock, log, pollMs, lagMs } = options;
-  const known = new Map<string, StorageNode & { readonly timestampMs: number }>();
+  const known = new Map<string, KnownNode>();
+  /** By node: the heartbeat that was its last when it did not answer. */
+  const silentSince = new Map<string, number>();
   let stopped = false;
   let cancel = () => {};
   let poll: Promise<void> | undefined;
@@ -72,11 +82,22 @@ export function createPicker(options: PickerOptions): Picker {
   }
   void look().then(again);
 
-  const living = () => [...known.values()].filter((node) => node.timestampMs >= clock.nowMs() - lagMs);
+  const isLiving = ({ timestampMs }: KnownNode) => timestampMs >= clock.nowMs() - lagMs;
+  const isSilent = ({ id, timestampMs }: KnownNode) => silentSince.get(id) === timestampMs;
+  const living = () =>
+    [...known.values()].filter(isLiving).map((node): StorageNode => ({ ...node, isSilent: isSilent(node) }));
   return {
     async nodes() {
       if (living().length === 0) await look();
       return living();
+    },
+    noteSilence(id) {
+      const node = known.get(id);
+      if (node !== undefined) silentSince.set(id, node.timestampMs);
+    },
+    isAway(id) {
+      const node = known.get(id);
+      return node === undefined || !isLiving(node) || isSilent(node);
     },
     async urlOf(id) {
       if (!known.has(id)) await look();
@@ -89,7 +110,7 @@ export function createPicker(options: PickerOptions): Picker {
   };
 }
 
-function nodeOf(record: HeartbeatRecord): (StorageNode & { timestampMs: number }) | undefined {
+function nodeOf(record: HeartbeatRecord): KnownNode | undefined {
   const { manta_storage_id: id, datacenter, availableMB, percentUsed, url, timestamp } = record;
   if (typeof id !== 'string' || typeof availableMB !== 'number' || typeof timestamp !== 'number') return undefined;
   return {
