@@ -48,6 +48,12 @@ function rawRequest(method: string, path: string, headers: Readonly<Record<strin
 const json = { 'content-type': 'application/json' };
 const chunked = { 'transfer-encoding': 'chunked' };
 const websocket = { connection: 'upgrade', upgrade: 'websocket', 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==' };
+const saved = JSON.stringify({
+  objects: [
+    { name: `${job}/stor/a`, body: 'YQ==' },
+    { name: `${job}/stor/b`, body: '' },
+  ],
+});
 type Sample = readonly [method: string, path: string, headers: Readonly<Record<string, unknown>>, body?: string];
 
 // biome-ignore format: table
@@ -74,6 +80,7 @@ const samples: readonly Sample[] = [
   ['GET',     `${job}/live/status`,                             {}],
   ['GET',     `${job}/live/err`,                                {}],
   ['POST',    `${job}/live/in`,                                 { 'content-type': 'text/plain', 'content-length': 14 }, '/wilma/stor/ow'],
+  ['POST',    `${job}/live/objects`,                            { ...json, 'content-length': saved.length }, saved],
   ['GET',     job.replace('/jobs/', '/medusa/attach/').concat('/master'), websocket],
   ['POST',    '/wilma/uploads',                                 { ...json, 'content-length': 33 }, '{"objectPath":"/wilma/stor/big "}'],
   ['GET',     '/ping',                                          { upgrade: 'h2c', connection: 'Upgrade, HTTP2-Settings', 'http2-settings': 'AAMAAABk' }],
