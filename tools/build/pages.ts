@@ -5,19 +5,65 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
-import { type Command, hasSubcommands, type Program, synopsisOf } from '../../src/cli/command.js';
+import { hasSubcommands, type Program, synopsisOf } from '../../src/cli/command.js';
 import type { CliContext } from '../../src/cli/context.js';
 import { programs } from '../../src/cli/programs.js';
+import { subcommands, summary } from '../../src/standalone/subcommands.js';
 
 const [target = 'build/share'] = process.argv.slice(2);
 const manDirectory = path.join(target, 'man', 'man1');
 const completionDirectory = path.join(target, 'bash-completion', 'completions');
 for (const directory of [manDirectory, completionDirectory]) fs.mkdirSync(directory, { recursive: true });
 
-for (const load of Object.values(programs)) {
-  const program = await load();
-  fs.writeFileSync(path.join(manDirectory, `${program.name}.1`), manualPage(program));
-  fs.writeFileSync(path.join(completionDirectory, program.name), completion(program));
+interface PageCommand {
+  readonly name: string;
+  readonly synopsis: string;
+  readonly help: string;
+  readonly options: readonly { names: readonly string[]; type: string; help: string; helpArg: string | undefined }[];
+}
+
+interface Page {
+  readonly name: string;
+  readonly summary: string;
+  readonly hasSubcommands: boolean;
+  readonly commands: readonly PageCommand[];
+  readonly notes: readonly string[];
+  readonly exitStatus: string;
+}
+
+const operatorPages = await Promise.all(Object.values(programs).map(async (load) => operatorPage(await load())));
+for (const page of [marlinPage(), ...operatorPages]) {
+  fs.writeFileSync(path.join(manDirectory, `${page.name}.1`), manualPage(page));
+  fs.writeFileSync(path.join(completionDirectory, page.name), completion(page));
+}
+
+function operatorPage(program: Program<CliContext>): Page {
+  const { name, summary, notes } = program;
+  const commands = program.commands.map((command) => ({
+    name: command.name,
+    synopsis: synopsisOf(program, command),
+    help: command.help,
+    options: command.options.map((option) => ({ ...option, helpArg: option.helpArg })),
+  }));
+  const exitStatus = '0: done. 1: it failed, and standard error says why. 2: wrong usage, or help was asked for.';
+  return { name, summary, hasSubcommands: hasSubcommands(program), commands, notes, exitStatus };
+}
+
+function marlinPage(): Page {
+  const commands = subcommands.map(({ name, args, help, options }) => ({
+    name,
+    synopsis: `marlin ${name} ${options.length === 0 ? '' : '[OPTIONS] '}${args}`.trimEnd(),
+    help,
+    options: options.map((option) => ({
+      names: 'names' in option ? option.names : [option.name],
+      type: option.type,
+      help: option.help ?? '',
+      helpArg: option.helpArg,
+    })),
+  }));
+  const exitStatus =
+    '0: done. 1: it failed, and standard error says why. 2: wrong usage. 3: status: something is down.';
+  return { name: 'marlin', summary, hasSubcommands: true, commands, notes: [], exitStatus };
 }
 
 function roff(text: string): string {
@@ -27,11 +73,10 @@ function roff(text: string): string {
     .replace(/^([.'])/gm, '\\&$1');
 }
 
-function manualPage(program: Program<CliContext>): string {
-  const { name, summary, commands, notes } = program;
-  const synopses = commands.map((command) => `.B ${roff(synopsisOf(program, command))}`).join('\n.br\n');
+function manualPage({ name, summary, hasSubcommands, commands, notes, exitStatus }: Page): string {
+  const synopses = commands.map(({ synopsis }) => `.B ${roff(synopsis)}`).join('\n.br\n');
   const sections = commands.map((command) => {
-    const title = hasSubcommands(program) ? `.SS ${roff(command.name)}\n${roff(command.help)}\n` : '';
+    const title = hasSubcommands ? `.SS ${roff(command.name)}\n${roff(command.help)}\n` : '';
     return `${title}${optionLines(command)}`;
   });
   return `.TH ${name.toUpperCase()} 1 "" "Marlin" "Marlin"
@@ -42,27 +87,29 @@ ${synopses}
 .SH DESCRIPTION
 ${sections.join('\n')}${notes.map((note) => `.PP\n${roff(note)}\n`).join('')}
 .SH EXIT STATUS
-0: done. 1: it failed, and standard error says why. 2: wrong usage, or help was asked for.
+${roff(exitStatus)}
 `;
 }
 
-function optionLines({ options }: Command<CliContext>): string {
+function optionLines({ options }: PageCommand): string {
   return options
     .map(({ names, helpArg = 'value', help, type }) => {
-      const flags = names.map((name) => (name.length === 1 ? `-${name}` : `--${name}`)).join(', ');
+      const flags = flagsOf(names).join(', ');
       return `.TP\n.B ${roff(flags)}${type === 'bool' ? '' : ` \\fI${roff(helpArg)}\\fR`}\n${roff(help)}\n`;
     })
     .join('');
 }
 
+function flagsOf(names: readonly string[]): string[] {
+  return names.map((name) => (name.length === 1 ? `-${name}` : `--${name}`));
+}
+
 /** Subcommands first, then the options of the one that was chosen. */
-function completion(program: Program<CliContext>): string {
-  const { name, commands } = program;
-  const flags = ({ options }: Command<CliContext>) =>
-    options.flatMap(({ names }) => names.map((flag) => (flag.length === 1 ? `-${flag}` : `--${flag}`))).join(' ');
+function completion({ name, hasSubcommands, commands }: Page): string {
+  const flags = ({ options }: PageCommand) => options.flatMap(({ names }) => flagsOf(names)).join(' ');
   const identifier = `_marlin_${name.replaceAll(/\W/g, '_')}`;
   const rows = commands.map((command) => `    ${command.name}) words='${flags(command)}' ;;`).join('\n');
-  const chosen = hasSubcommands(program)
+  const chosen = hasSubcommands
     ? `  case \${COMP_CWORD} in 1) words='${commands.map((command) => command.name).join(' ')} --help' ;; *) case \${COMP_WORDS[1]} in\n${rows}\n  esac ;; esac`
     : `  words='${commands[0] === undefined ? '' : flags(commands[0])} --help'`;
   return `# bash completion of ${name}; made from its table of options
