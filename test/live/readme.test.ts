@@ -33,6 +33,23 @@ t.test('the tour of README, and the guide for users', async (t) => {
   t.match(guide, /\najv\/\n/, 'the listing that everybody can read');
   t.match(guide, /\nUserTaskError\nuser command exited with code 2\n/);
   t.match(guide, /no\/such\/file: Not found in archive/);
+
+  const story = await typeAll(t, box, commandsOf('docs/guide.md', 'From a look to an index for everybody'));
+  const directory = `/${box.login}/public/pkgsrc`;
+  t.match(story, '+ step\najv.tgz\nbunyan.tgz\nmoray.tgz\n');
+  t.match(story, `+ step\n${directory}/ajv.tgz\n`);
+  t.match(story, /\+ step\n\d{5,}\n\+ step/, 'size of a package');
+  t.match(story, '\n0\nUserTaskError\nuser command exited with code 127\n');
+  t.match(story, /pkg_info: command not found\n/);
+  t.match(story, `+ step\n${directory}/pkg_summary.gz\n+ step\n`, 'the one output');
+  t.match(story, /\+ step\najv \d\S* MIT\nbunyan \d\S* MIT\nmoray \d\S* \S+\n$/, 'the index, read by anybody');
+
+  const session = box.onTerminal(`mlogin ${directory}/ajv.tgz`);
+  await session.until(/@manta # /);
+  session.type('tar -tzf $MANTA_INPUT_FILE | head -3\r');
+  await session.until(/\najv\/\najv\/\S+\n/);
+  session.type('exit\r');
+  t.equal(await session.ended, 0, session.shown());
 });
 
 /** @returns what they print, each after a line "+ step". */
