@@ -8,7 +8,7 @@ ifneq ($(wildcard $(NODE_PREFIX)/include/node/node.h),)
 export npm_config_nodedir := $(NODE_PREFIX)
 endif
 
-.PHONY: all check check-imports check-unused check-deb check-deploy deb npm-pack proto release test demo bench soak sim sim-mutations clean prepush vm vm-deb
+.PHONY: all check check-imports check-unused check-deb check-deploy deb npm-pack proto release test demo bench soak sim sim-scale sim-mutations clean prepush vm vm-deb
 .DELETE_ON_ERROR:
 
 all: build/.compiled build/.zone build/bin/marlin
@@ -71,6 +71,10 @@ bench: all
 # Supervisors in virtual time with everything that can go wrong: SEEDS=200 by default, about four a second.
 sim: all
 	node build/test/sim/main.js
+
+# Large jobs and many jobs in virtual time: memory and cost. Minutes; settings are in test/sim/scale.ts.
+sim-scale: all
+	node --expose-gc --max-old-space-size=12000 build/test/sim/scale.js
 
 # Shows that the simulation finds defects; tens of minutes.
 sim-mutations: all

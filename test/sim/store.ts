@@ -15,8 +15,10 @@ import {
 import { etagConflict, objectNotFound } from '../../src/moray/server/errors.js';
 import { matches } from '../../src/moray/server/filters/match.js';
 import { type Filter, parseFilter } from '../../src/moray/server/filters/parse.js';
+import type { AccessPath } from '../../src/records/bucket-config.js';
 import { bucketConfigs } from '../../src/records/bucket-configs.js';
 import { type BucketName, defaultBuckets } from '../../src/records/buckets.js';
+import { createIndexes, type Indexes } from './indexes.js';
 
 export type Value = Readonly<Record<string, unknown>>;
 
@@ -32,6 +34,11 @@ export interface Row {
   readonly value: Value;
 }
 
+export interface StoreOptions {
+  /** Values are made anew for each reader: for many rows, of which few are read at a time. */
+  readonly isLarge?: boolean;
+}
+
 export interface Change {
   readonly bucket: string;
   readonly key: string;
@@ -45,6 +52,7 @@ interface Bucket {
   readonly typeOf: (attribute: string) => IndexType | undefined;
   /** In the order of `_id`. */
   readonly rows: Map<string, Row>;
+  readonly indexes: Indexes<Row>;
   nextId: number;
 }
 
@@ -55,6 +63,8 @@ export interface Store {
   /** Of a record bucket, in the order of creation. */
   rows(bucket: BucketName): IterableIterator<Row>;
   row(bucket: BucketName, key: string): Row | undefined;
+  /** Rows that searches and updates have looked at. */
+  readonly lookedAt: number;
 }
 
 export type OnCommit = (changes: readonly Change[], writer: string) => void;
@@ -66,24 +76,51 @@ const internalTypes: Readonly<Record<string, IndexType | undefined>> = {
   _key: indexType('string'),
 };
 
-export function createStore(nowMs: () => number, onCommit: OnCommit): Store {
+export function createStore(nowMs: () => number, onCommit: OnCommit, { isLarge = false }: StoreOptions = {}): Store {
   const buckets = new Map<string, Bucket>();
   let updates = 0;
-  for (const [name, { index }] of Object.entries(bucketConfigs)) addBucket(defaultBuckets[name as BucketName], index);
+  let lookedAt = 0;
+  for (const [name, { index, options }] of Object.entries(bucketConfigs))
+    addBucket(defaultBuckets[name as BucketName], index, options.accessPaths);
   addBucket(defaultBuckets.storage, { manta_storage_id: { type: 'string' }, manta_compute_id: { type: 'string' } });
   addBucket('manta', {});
 
-  function addBucket(name: string, index: Readonly<Record<string, { readonly type: string }>>): void {
+  function addBucket(
+    name: string,
+    index: Readonly<Record<string, { readonly type: string }>>,
+    paths: readonly AccessPath[] = [],
+  ): void {
     const fields = Object.entries(index).map(([field, { type }]) => ({ name: field, type: indexType(type) }));
     const types = new Map(fields.map((field) => [field.name, field.type]));
     const typeOf = (attribute: string) => types.get(attribute) ?? internalTypes[attribute];
-    buckets.set(name, { name, fields, typeOf, rows: new Map(), nextId: 1 });
+    const rows = new Map<string, Row>();
+    buckets.set(name, { name, fields, typeOf, rows, indexes: createIndexes(paths, () => rows.values()), nextId: 1 });
   }
 
   function bucketOf(name: string): Bucket {
     const bucket = buckets.get(name);
     if (bucket === undefined) throw new Error(`there is no bucket "${name}"`);
     return bucket;
+  }
+
+  function set(bucket: Bucket, key: string, row: Row | null): void {
+    bucket.indexes.changed(bucket.rows.get(key), row);
+    if (row === null) bucket.rows.delete(key);
+    else bucket.rows.set(key, row);
+  }
+
+  function rowOf(bucket: Bucket, row: Omit<Row, 'value' | 'mtimeMs'>, parsed?: Value): Row {
+    const { id, key, etag, base, columns } = row;
+    if (isLarge) return new LargeRow(bucket, id, key, etag, nowMs(), base, columns);
+    return {
+      id,
+      key,
+      etag,
+      base,
+      columns,
+      mtimeMs: nowMs(),
+      value: overlaid(bucket, parsed ?? JSON.parse(base), columns),
+    };
   }
 
   function put(bucket: Bucket, key: string, value: object, expected: string | null | undefined): Row {
@@ -100,7 +137,7 @@ export function createStore(nowMs: () => number, onCommit: OnCommit): Store {
       columns[name] = encoded;
     }
     const id = before?.id ?? bucket.nextId++;
-    return { id, key, etag: etagOf(parsed), mtimeMs: nowMs(), base, columns, value: overlaid(bucket, parsed, columns) };
+    return rowOf(bucket, { id, key, etag: etagOf(parsed), base, columns }, parsed);
   }
 
   function update(bucket: Bucket, row: Row, fields: Value, etag: string): Row {
@@ -110,13 +147,13 @@ export function createStore(nowMs: () => number, onCommit: OnCommit): Store {
       if (field === undefined) throw new Error(`${bucket.name} has no index "${name}"`);
       columns[name] = encodeValue(field.type, value) ?? columns[name] ?? null;
     }
-    const value = overlaid(bucket, JSON.parse(row.base) as Value, columns);
-    return { ...row, etag, mtimeMs: nowMs(), columns, value };
+    return rowOf(bucket, { id: row.id, key: row.key, etag, base: row.base, columns });
   }
 
   function select(bucket: Bucket, filter: Filter, limit: number): Row[] {
     const found: Row[] = [];
     for (const row of candidates(bucket, filter)) {
+      lookedAt++;
       if (!isMatch(filter, row, bucket)) continue;
       found.push(row);
       if (found.length >= limit) break;
@@ -154,20 +191,16 @@ export function createStore(nowMs: () => number, onCommit: OnCommit): Store {
   return {
     batch(requests, writer) {
       const changes: Change[] = [];
-      const set = (bucket: Bucket, key: string, after: Row | null) => {
+      const noted = (bucket: Bucket, key: string, after: Row | null) => {
         changes.push({ bucket: bucket.name, key, before: bucket.rows.get(key) ?? null, after });
-        if (after === null) bucket.rows.delete(key);
-        else bucket.rows.set(key, after);
+        set(bucket, key, after);
       };
       try {
-        const etags = requests.map((request) => apply(request, set));
+        const etags = requests.map((request) => apply(request, noted));
         onCommit(changes, writer);
         return { etags };
       } catch (error) {
-        for (const { bucket, key, before } of changes.reverse()) {
-          if (before === null) bucketOf(bucket).rows.delete(key);
-          else bucketOf(bucket).rows.set(key, before);
-        }
+        for (const { bucket, key, before } of changes.reverse()) set(bucketOf(bucket), key, before);
         throw error;
       }
     },
@@ -185,6 +218,9 @@ export function createStore(nowMs: () => number, onCommit: OnCommit): Store {
     },
     rows: (name) => bucketOf(defaultBuckets[name]).rows.values(),
     row: (name, key) => bucketOf(defaultBuckets[name]).rows.get(key),
+    get lookedAt() {
+      return lookedAt;
+    },
   };
 }
 
@@ -201,9 +237,11 @@ function isMatch(filter: Filter, row: Row, bucket: Bucket): boolean {
       if (filter.attribute in row.columns) return row.columns[filter.attribute] !== null;
       break;
     case 'eq': {
+      if (filter.attribute === '_key') return row.key === filter.value;
       const encoded = row.columns[filter.attribute];
       if (encoded === null) return false;
       if (typeof encoded === 'string') return encoded === filter.value;
+      if (typeof encoded === 'number') return encoded === Number(filter.value);
       break;
     }
     case 'ge':
@@ -215,8 +253,25 @@ function isMatch(filter: Filter, row: Row, bucket: Bucket): boolean {
 /** Objects of the index are asked for by key, hundreds at a time. */
 function candidates(bucket: Bucket, filter: Filter): Iterable<Row> {
   const keys = keysIn(filter);
-  if (keys === null) return bucket.rows.values();
+  if (keys === null) return bucket.indexes.candidates(filter);
   return keys.flatMap((key) => bucket.rows.get(key) ?? []);
+}
+
+/** Without its value, which is made for each reader. */
+class LargeRow implements Row {
+  constructor(
+    private readonly bucket: Bucket,
+    readonly id: number,
+    readonly key: string,
+    readonly etag: string,
+    readonly mtimeMs: number,
+    readonly base: string,
+    readonly columns: Row['columns'],
+  ) {}
+
+  get value(): Value {
+    return overlaid(this.bucket, JSON.parse(this.base) as Value, this.columns);
+  }
 }
 
 function keysIn(filter: Filter): string[] | null {
