@@ -58,7 +58,7 @@ interface LastReport {
 type Saving = Promise<TaskError | null>;
 
 /** Of a zone: tasks whose output is still being saved while it goes on. */
-const maxUnsaved = 4;
+const maxUnsaved = 8;
 
 export function controlRoutes(parts: ControlParts): readonly ControlRoute[] {
   const { zone, streams, polls, clock } = parts;

@@ -44,7 +44,7 @@ interface TogetherSaverParts {
 
 type Waiting = GatheredOutput & { readonly told: (isSaved: boolean) => void };
 
-const paceLimits = { burst: 4, everyMs: 100, longestMs: 200 };
+const paceLimits = { burst: 4, everyMs: 100, longestMs: 150 };
 const maxAnswerBytes = 64 * 1024;
 
 export function createTogetherSaver({ upstream, clock, log }: TogetherSaverParts): TogetherSaver {
