@@ -67,10 +67,10 @@ async function serve(services: Services, request: Request, response: Response, u
     await answer(services, { request, response, requestId, nowMs, ...(upgrade ? { upgrade } : {}) });
   } catch (error) {
     const known = translated(error);
-    if (!isHttpError(known)) {
-      const { method, url } = request;
-      services.log.error({ err: error, req_id: requestId, method, url }, 'request failed');
-    }
+    const { method, url } = request;
+    const details = { err: error, req_id: requestId, method, url };
+    if (!isHttpError(known)) services.log.error(details, 'request failed');
+    else if (known !== error) services.log.warn(details, 'request could not be served');
     respondError(request, response, known);
   }
 }
@@ -119,7 +119,7 @@ function answerFixed(path: string, method: string, response: Response): boolean 
   return true;
 }
 
-/** Errors of the store in the words of the public API. */
+/** Errors of those behind us, in the words of the public API: come again. */
 const outages = [
   'FastTransportError',
   'FastProtocolError',
@@ -129,6 +129,7 @@ const outages = [
   'ConnectTimeoutError',
   'OverloadedError',
   'NoCopyError',
+  'StorageNodeError', // of a node that died in the middle of an upload: another try goes elsewhere
 ];
 
 function translated(error: unknown): unknown {
