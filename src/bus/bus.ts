@@ -3,6 +3,7 @@
  * notifications can be believed, subscriptions.ts runs queries, transactions.ts writes, conflicts.ts decides what a
  * conflict means, reads.ts reads single things.
  */
+import { setMaxListeners } from 'node:events';
 import type { Clock } from '../common/clock.js';
 import type { Logger } from '../common/logging.js';
 import type { MorayClient } from '../moray/client/types.js';
@@ -36,6 +37,7 @@ export function createBus(options: BusOptions): Bus {
   const context: BusContext = { ...rest, defer: (action) => void defer(action), counters };
   const ownChannel = selfChannel(instance);
   const stopping = new AbortController();
+  setMaxListeners(0, stopping.signal); // each read that waits for its next try listens, and in an outage there are many
   const warn = throttledWarnings(context);
   const reads = createReads(context, warn, stopping.signal);
   const push = createPush(context, ownChannel);
