@@ -37,7 +37,7 @@ export async function upload({ socketPath, name, stream, descriptor }: Upload): 
       fs.createReadStream('', { fd: descriptor, start: 0, end: Math.max(0, sizeBytes - 1), autoClose: false });
     return sendWithBody(request, what === 'object' && sizeBytes > 0 ? body : undefined);
   };
-  await saveObject(name, { put, pause });
+  await saveObject(name, { put, pause, waitsForService: true });
 }
 
 function sendWithBody(request: http.ClientRequest, body: (() => fs.ReadStream) | undefined): Promise<PutAnswer> {

@@ -19,8 +19,8 @@ export interface SaveOptions {
   readonly put: Put;
   readonly pause: (ms: number) => Promise<unknown>;
   /**
-   * Two more attempts, 4 s and 8 s later, when nobody could serve the request: a service that is started again on a busy
-   * machine may be away for longer than three attempts take, and no user should see that.
+   * More attempts, for some four minutes, when nobody could serve the request: a service that is started again on a busy
+   * machine, or a store that is away, may be so for longer than three attempts take, and no user should see that.
    */
   readonly waitsForService?: boolean;
   /** Whether missing parents are made; by default they are. */
@@ -29,7 +29,7 @@ export interface SaveOptions {
 
 export const directoryContentType = 'application/json; type=directory';
 const pausesMs = [1000, 2000];
-const pausesWhileAwayMs = [...pausesMs, 4000, 8000];
+const pausesWhileAwayMs = [...pausesMs, 4000, 8000, ...Array<number>(15).fill(15_000)];
 
 /** @param name decoded. @throws Error with the message of the last attempt's failure. */
 export async function saveObject(name: string, options: SaveOptions): Promise<void> {

@@ -3,6 +3,9 @@
  * seconds. A node that stopped writing heartbeats is not given new objects; it is still asked for old ones. One that did
  * not answer us is asked last until its next heartbeat: a node that was killed is known to be away at once, not only
  * when its last heartbeat has grown old.
+ *
+ * While the store is away nobody can write a heartbeat, and afterwards not everybody has yet: for as long as that may
+ * take, heartbeats may be older by the time for which they could not be read.
  */
 import type { Clock } from '../../common/clock.js';
 import type { Logger } from '../../common/logging.js';
@@ -50,6 +53,9 @@ export function createPicker(options: PickerOptions): Picker {
   const known = new Map<string, KnownNode>();
   /** By node: the heartbeat that was its last when it did not answer. */
   const silentSince = new Map<string, number>();
+  /** When heartbeats were read last, and for how long they could not be, up to when. */
+  let readMs = clock.nowMs();
+  let outage = { lengthMs: 0, endedMs: Number.NEGATIVE_INFINITY };
   let stopped = false;
   let cancel = () => {};
   let poll: Promise<void> | undefined;
@@ -74,6 +80,16 @@ export function createPicker(options: PickerOptions): Picker {
       const node = nodeOf(value);
       if (node !== undefined) known.set(node.id, node);
     }
+    const nowMs = clock.nowMs();
+    const unreadMs = nowMs - readMs - pollMs;
+    if (unreadMs > pollMs) outage = { lengthMs: excusedMs(), endedMs: nowMs };
+    readMs = nowMs;
+  }
+
+  function excusedMs(): number {
+    const nowMs = clock.nowMs();
+    const before = nowMs - outage.endedMs < lagMs ? outage.lengthMs : 0;
+    return before + Math.max(0, nowMs - readMs - pollMs);
   }
 
   function again(): void {
@@ -82,7 +98,7 @@ export function createPicker(options: PickerOptions): Picker {
   }
   void look().then(again);
 
-  const isLiving = ({ timestampMs }: KnownNode) => timestampMs >= clock.nowMs() - lagMs;
+  const isLiving = ({ timestampMs }: KnownNode) => timestampMs >= clock.nowMs() - lagMs - excusedMs();
   const isSilent = ({ id, timestampMs }: KnownNode) => silentSince.get(id) === timestampMs;
   const living = () =>
     [...known.values()].filter(isLiving).map((node): StorageNode => ({ ...node, isSilent: isSilent(node) }));
