@@ -1,4 +1,5 @@
 /** Which port each service listens on: fixed ones by default, a row from a base, or free ones that are kept. */
+import { randomInt } from 'node:crypto';
 import fs from 'node:fs';
 import net from 'node:net';
 import { type Layout, writeWhole } from './layout.js';
@@ -59,9 +60,39 @@ function keep(layout: Layout, ports: Ports): Ports {
 
 /** All are held open until the last is known, so that they differ. */
 async function freePorts(wanted: number): Promise<number[]> {
-  const servers = Array.from({ length: wanted }, () => net.createServer());
-  await Promise.all(servers.map((server) => new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))));
+  const servers: net.Server[] = [];
+  while (servers.length < wanted) {
+    const server = await tryPort(candidate());
+    if (server !== null) servers.push(server);
+  }
   const ports = servers.map((server) => (server.address() as net.AddressInfo).port);
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
   return ports;
+}
+
+const lowestCandidate = 10_000;
+/** Fewer than so many to choose from would be tried again and again. */
+const leastCandidates = 1_000;
+
+/**
+ * Below the ports that the kernel gives to connections: one of those could be some client's just when the service that it
+ * was chosen for is started again. 0, any, where the machine leaves no such ports.
+ */
+function candidate(): number {
+  const end = firstClientPort();
+  return end - lowestCandidate < leastCandidates ? 0 : randomInt(lowestCandidate, end);
+}
+
+function firstClientPort(): number {
+  const file = '/proc/sys/net/ipv4/ip_local_port_range';
+  return fs.existsSync(file) ? Number.parseInt(fs.readFileSync(file, 'utf8'), 10) : 0;
+}
+
+/** @returns null when the port is taken. */
+function tryPort(port: number): Promise<net.Server | null> {
+  const server = net.createServer();
+  return new Promise((resolve) => {
+    server.once('error', () => resolve(null));
+    server.listen(port, '127.0.0.1', () => resolve(server));
+  });
 }

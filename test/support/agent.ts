@@ -87,7 +87,8 @@ async function startFrontDoor(t: Owner): Promise<FakeFrontDoor> {
       if (headers['content-type']?.includes('type=directory') === true) directories.add(name);
       else objects.set(name, Buffer.concat(chunks).toString());
       answer(204);
-    } else if (objects.has(name)) answer(200, objects.get(name));
+    } else if (method === 'DELETE') answer(objects.delete(name) ? 204 : 404);
+    else if (objects.has(name)) answer(200, objects.get(name));
     else answer(404, JSON.stringify({ code: 'ResourceNotFound', message: `${name} was not found` }));
   });
   const sessions = new Set<Duplex>();

@@ -4,6 +4,7 @@
  */
 import type http from 'node:http';
 import type { Clock } from '../../common/clock.js';
+import type { Logger } from '../../common/logging.js';
 import { type TaskError, taskErrors } from '../../records/error-codes.js';
 import { taskRoutes } from '../../taskapi/routes.js';
 import { describe, hasWork, type Stream, type Streams, withNote } from '../streams/streams.js';
@@ -13,7 +14,7 @@ import { allInputsRead, type Task, type TaskEnd } from '../tasks/task.js';
 import type { Upstream } from '../upstream.js';
 import { answerEmpty, answerJson, controlErrors } from './answers.js';
 import { recordOutput } from './outputs.js';
-import { type CapturedOutput, prepareDirectory, type SaveContext, saveOutput } from './save.js';
+import { type CapturedOutput, prepareDirectory, removeOutput, type SaveContext, saveOutput } from './save.js';
 import type { LongPolls } from './zone-requests.js';
 
 const decimal = /^\s*[+-]?[\d.]+(e[+-]?\d+)?\s*$/i;
@@ -30,6 +31,7 @@ export interface ControlParts {
   readonly clock: Clock;
   readonly random: () => number;
   readonly polls: LongPolls;
+  readonly log: Logger;
   /** Whether the zone is being reset. */
   readonly isClosed: () => boolean;
 }
@@ -223,12 +225,22 @@ export function controlRoutes(parts: ControlParts): readonly ControlRoute[] {
     for (const output of outputs) {
       try {
         await saveOutput(context, output);
-        recordOutput(parts.table, task, { ...output, reducer: null });
+        if (task.state === 'done') await takeBack(context, output.path);
+        else recordOutput(parts.table, task, { ...output, reducer: null });
       } catch (error) {
         failure ??= taskErrors.saving(output.kind, (error as Error).message);
       }
     }
     return failure;
+  }
+
+  /** Of a task that was cancelled while its output was on its way. */
+  async function takeBack(context: SaveContext, path: string): Promise<void> {
+    try {
+      await removeOutput(context, path);
+    } catch (error) {
+      parts.log.warn({ err: error, path }, 'the output of a task that had ended is left');
+    }
   }
 
   return [

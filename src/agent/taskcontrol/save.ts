@@ -54,6 +54,15 @@ export async function saveOutput(context: SaveContext, output: CapturedOutput): 
   });
 }
 
+/** Takes back what was saved for a task that had ended meanwhile: nobody lists it. @throws Error when it is still there. */
+export async function removeOutput({ upstream, details }: SaveContext, name: string): Promise<void> {
+  const headers = { authorization: `Token ${details.token}`, accept: 'application/json' };
+  const response = await upstream.fetch({ method: 'DELETE', path: encodeObjectName(name), headers });
+  const text = await readText(response, maxErrorBytes);
+  const { statusCode = 500 } = response;
+  if (statusCode >= 400 && statusCode !== 404) throw new Error(`status ${statusCode}: ${text}`);
+}
+
 /** Makes the directory of an output while the command runs that will write it: a tiny task would wait longer for it. */
 export function prepareDirectory(context: SaveContext, outputPath: string): void {
   void ensureDirectory(context, path.posix.dirname(outputPath));

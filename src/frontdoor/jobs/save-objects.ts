@@ -52,6 +52,7 @@ interface NewObject {
 }
 
 export async function saveObjects(call: Call): Promise<void> {
+  if (call.caller.principal === null) throw httpError('AuthorizationFailed', 'anonymous', call.path);
   const objects = parse(call, await readJson(call, maxBodyBytes));
   const usual = await usualOnes(call, objects);
   const saved: SavedTogether = { saved: objects.map((object) => usual.has(object)) };
@@ -66,13 +67,15 @@ function parse(call: Call, body: unknown): readonly NewObject[] {
   const taken = new Set<string>();
   return body.objects.map(({ name, body }) => {
     const components = name.split('/').filter((component) => component !== '');
-    if (!name.startsWith(below) || components.length < 5 || name.includes('\0')) {
+    if (!name.startsWith(below) || components.length < 5 || /\0|\p{Surrogate}/u.test(name)) {
       throw httpError('InvalidArgumentError', `"${name}" is not the name of an object below ${below}`);
     }
     const key = keyOf(owner.account.uuid, components.slice(1));
     if (taken.has(key)) throw httpError('InvalidArgumentError', `"${name}" is there twice`);
     taken.add(key);
     const bytes = Buffer.from(body, 'base64');
+    if (bytes.toString('base64') !== body)
+      throw httpError('InvalidArgumentError', `the body of "${name}" is no base64`);
     const md5 = bytes.length === 0 ? emptyMd5 : crypto.createHash('md5').update(bytes).digest('base64');
     return { key, objectId: services.newId(), bytes, md5 };
   });

@@ -1,3 +1,5 @@
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { startTestAgent } from '../../support/agent.js';
 
@@ -148,6 +150,25 @@ t.test('a cancelled task ends, its zone is reset, and the others go on', async (
   const other = await dispatch(await putJob([{ type: 'map', exec: 'wc' }]));
   t.equal((await nextTask(zones)).task['taskId'], other);
   t.ok(driver.resets.length > resets, 'in a zone that was reset');
+});
+
+t.test('output that is saved when its task has been cancelled is taken back', async (t) => {
+  const { putJob, dispatch, nextTask, ask, put, taskDone, moray, frontDoor } = await startTestAgent(t, 1);
+  const jobId = await putJob([{ type: 'map', exec: 'wc' }]);
+  const taskId = await dispatch(jobId);
+  const { zone, task } = await nextTask();
+  const output = String(task['taskOutputKey']);
+  while (!frontDoor.directories.has(path.posix.dirname(output))) await delay(10);
+  frontDoor.failures = 1; // the next attempt comes a second later
+  await ask(zone, 'POST', '/my/jobs/task/report', { taskId, commit: true, stdout: base64('1 1 6\n') });
+  const { value } = await moray.client.getObject('marlin_tasks_v2', taskId);
+  await put('task', taskId, { ...(value as object), timeCancelled: new Date().toISOString() });
+  t.equal((await taskDone(taskId)).errorCode, 'JobCancelledError');
+  const asked = (method: string) => frontDoor.requests.some((one) => one.method === method && one.url === output);
+  while (!asked('DELETE')) await delay(10);
+  t.ok(asked('PUT'));
+  while (frontDoor.objects.has(output)) await delay(10);
+  t.equal(frontDoor.failures, 0);
 });
 
 t.test('a failing init takes the queued tasks of the phase with it', async (t) => {

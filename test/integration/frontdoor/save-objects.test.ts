@@ -73,9 +73,8 @@ t.test('what is not the usual case is left to its own PUT', async (t) => {
 });
 
 t.test('nobody saves what they may not PUT', async (t) => {
-  for (const as of ['fred', null]) {
-    t.same((await save([[`${stor}/dir/${as}`, 'x']], { as })).saved, [false], `${as}`);
-  }
+  t.same((await save([[`${stor}/dir/fred`, 'x']], { as: 'fred' })).saved, [false]);
+  t.equal((await save([[`${stor}/dir/x`, 'x']], { as: null })).status, 403);
   t.same((await save([[`${stor}/dir/poseidon`, 'x']], { as: 'poseidon' })).saved, [true], 'an operator may');
   t.equal((await ask('HEAD', `${stor}/dir/fred`)).status, 404);
 });
@@ -89,6 +88,8 @@ t.test('bad requests are refused with a reason', async (t) => {
     ['another job',    named(`/wilma/jobs/x${job}/stor/x`),                   /is not the name/],
     ['no name',        named(`${stor}//`),                                    /is not the name/],
     ['a zero byte',    named(`${stor}/dir/\0`),                               /is not the name/],
+    ['half a letter',  named(`${stor}/dir/\ud800z`),                          /is not the name/],
+    ['no base64',      JSON.stringify({ objects: [{ name: `${stor}/dir/x`, body: '!!' }] }), /is no base64/],
     ['twice',          named(`${stor}/dir/t`, `${stor}//dir/t`),              /is there twice/],
     ['no objects',     '{}',                                                  /objects/],
     ['no body',        JSON.stringify({ objects: [{ name: `${stor}/x` }] }),  /body/],
