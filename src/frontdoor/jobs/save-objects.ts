@@ -59,12 +59,13 @@ export async function saveObjects(call: Call): Promise<void> {
   respondJson(call.response, 200, (await store(call, [...usual])) ? saved : { saved: objects.map(() => false) });
 }
 
-/** @throws VError `InvalidArgumentError` */
+/** @throws VError `InvalidArgumentError`, `RequestEntityTooLargeError`. */
 function parse(call: Call, body: unknown): readonly NewObject[] {
   if (!isBody(body)) throw httpError('InvalidArgumentError', isBody.problem(body) ?? '');
   const { owner, target, services } = call;
   const below = `/${target.login}/jobs/${call.parameters['job']}/stor/`;
   const taken = new Set<string>();
+  let sizeBytes = 0;
   return body.objects.map(({ name, body }) => {
     const components = name.split('/').filter((component) => component !== '');
     if (!name.startsWith(below) || components.length < 5 || /\0|\p{Surrogate}/u.test(name)) {
@@ -76,6 +77,8 @@ function parse(call: Call, body: unknown): readonly NewObject[] {
     const bytes = Buffer.from(body, 'base64');
     if (bytes.toString('base64') !== body)
       throw httpError('InvalidArgumentError', `the body of "${name}" is no base64`);
+    sizeBytes += bytes.length;
+    if (sizeBytes > maxBytesTogether) throw httpError('RequestEntityTooLargeError', maxBytesTogether);
     const md5 = bytes.length === 0 ? emptyMd5 : crypto.createHash('md5').update(bytes).digest('base64');
     return { key, objectId: services.newId(), bytes, md5 };
   });

@@ -102,6 +102,11 @@ t.test('bad requests are refused with a reason', async (t) => {
     t.match(JSON.parse(answer.body).message, message, title);
   }
   t.equal((await post(' '.repeat(3 * 1024 * 1024))).status, 413);
+  const half = 'x'.repeat(512 * 1024);
+  const many = (last: string) =>
+    save([`a`, `b`, `c`].map((name, index) => [`${stor}/dir/half-${name}`, index < 2 ? half : last]));
+  t.equal((await many('x')).status, 413, 'a byte more than all objects together may have');
+  t.same((await many('')).saved, [true, true, true]);
 });
 
 t.test('when no storage node takes the bytes nothing is saved, and nothing is seen', async (t) => {
