@@ -173,12 +173,15 @@ t.test('mcat emits by reference, all operands, and stops at the first refusal', 
   const refused = await agent.run(mapTask(agent, 'mcat /bob/stor/bad /bob/stor/x'));
   t.equal(verdict(refused), failed(1));
   t.equal(text(refused.stderr), 'server returned 409\n');
-  headers.length = 0;
-  const many = await agent.run(mapTask(agent, "seq -f '/bob/stor/%g' 1000 | xargs mcat"));
+  const many = await agent.run(mapTask(agent, "seq -f '/bob/many/%g' 1000 | xargs mcat"));
   t.equal(verdict(many), 'commit');
+  // What the refused command had under way may still arrive, so only the names of this one are looked at.
   t.same(
-    headers.map((one) => (one as string[])[0]).sort(),
-    Array.from({ length: 1000 }, (_, n) => `/bob/stor/${n + 1}`).sort(),
+    headers
+      .map((one) => (one as string[])[0] ?? '')
+      .filter((name) => name.startsWith('/bob/many/'))
+      .sort(),
+    Array.from({ length: 1000 }, (_, n) => `/bob/many/${n + 1}`).sort(),
   );
   const port = await lackey.port;
   const abroad = await agent.run(mapTask(agent, `MANTA_URL=https://manta.example.com mcat -p ${port} /bob/stor/y`));
