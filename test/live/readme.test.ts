@@ -43,6 +43,13 @@ t.test('the tour of README, and the guide for users', async (t) => {
   t.match(story, /pkg_info: command not found\n/);
   t.match(story, `+ step\n${directory}/pkg_summary.gz\n+ step\n`, 'the one output');
   t.match(story, /\+ step\najv \d\S* MIT\nbunyan \d\S* MIT\nmoray \d\S* \S+\n$/, 'the index, read by anybody');
+
+  const session = box.onTerminal(`mlogin ${directory}/ajv.tgz`);
+  await session.until(/@manta # /);
+  session.type('tar -tzf $MANTA_INPUT_FILE | head -3\r');
+  await session.until(/\najv\/\najv\/\S+\n/);
+  session.type('exit\r');
+  t.equal(await session.ended, 0, session.shown());
 });
 
 /** @returns what they print, each after a line "+ step". */

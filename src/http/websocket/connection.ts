@@ -30,7 +30,7 @@ export interface WebSocketConnection {
 }
 
 export interface WebSocketOptions {
-  /** Bytes that came behind the head of the upgrade. */
+  /** Bytes that came behind the head of the upgrade; nothing has read from the socket since. */
   readonly head: Buffer;
   /** Which end this is. */
   readonly end: 'server' | 'client';
@@ -122,12 +122,13 @@ export function openWebSocket(socket: Duplex, options: WebSocketOptions): WebSoc
     }
   }
 
+  // Before there is a listener: else its messages would be told before the caller has the connection.
+  if (options.head.length > 0) socket.unshift(options.head);
   socket.on('data', read);
   socket.on('drain', handlers.onDrain);
   socket.on('error', () => socket.destroy()); // 'close' follows
   socket.on('end', () => socket.end());
   socket.on('close', () => over(null));
-  if (options.head.length > 0) socket.unshift(options.head);
   return {
     sendText: (text) => send(opcodes.text, Buffer.from(text)),
     sendBinary: (bytes) => send(opcodes.binary, bytes),

@@ -1,4 +1,7 @@
 /** WebSocket: frames in any pieces, messages in any fragments, the closing handshake, and what is no frame at all. */
+import { once } from 'node:events';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { Duplex } from 'node:stream';
 import t from 'tap';
 import { openWebSocket } from '../../../src/http/websocket/connection.js';
@@ -104,4 +107,35 @@ t.test('nonsense ends the connection', async (t) => {
     await settle();
     t.same(heard, ['end null'], what);
   }
+});
+
+t.test('what came with the head of the upgrade is told when the caller has the connection', async (t) => {
+  const server = http.createServer().listen(0, '127.0.0.1');
+  t.teardown(() => void server.close());
+  await once(server, 'listening');
+  const upgraded = 'HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\r\n';
+  const frames = ['linkup', 'start'].map((text) => encodeFrame(opcodes.text, Buffer.from(text), false));
+  server.once('upgrade', (_request, socket) => socket.end(Buffer.concat([Buffer.from(upgraded), ...frames])));
+  const { port } = server.address() as AddressInfo;
+  const request = http.get({ host: '127.0.0.1', port, headers: { connection: 'Upgrade', upgrade: 'websocket' } });
+  const [, socket, head] = (await once(request, 'upgrade')) as [http.IncomingMessage, Duplex, Buffer];
+  t.ok(head.length > 0, 'it came in one piece');
+  const heard: string[] = [];
+  await new Promise<void>((resolve) => {
+    const connection = openWebSocket(socket, {
+      head,
+      end: 'client',
+      maxMessageBytes: 1000,
+      handlers: {
+        onText(text) {
+          heard.push(text);
+          connection.sendText('so answers are possible');
+        },
+        onBinary() {},
+        onDrain() {},
+        onEnd: () => resolve(),
+      },
+    });
+  });
+  t.same(heard, ['linkup', 'start']);
 });
