@@ -12,6 +12,8 @@ import type { Ports } from './ports.js';
 export interface BoxOptions {
   readonly host: string;
   readonly driver: 'auto' | 'oci' | 'process';
+  /** Root file systems for zones beside the machine itself, and the versions of all. */
+  readonly imagesDir?: string | undefined;
   readonly images: readonly string[];
 }
 
@@ -108,6 +110,7 @@ function configsOf(layout: Layout, box: Box, ports: Ports, options: BoxOptions):
         root: layout.storageRoot(storageId),
       })),
       driver: options.driver,
+      ...(options.imagesDir === undefined ? {} : { imagesDir: options.imagesDir }),
       network: 'none',
       dataDir: layout.data,
       installRoot: path.join(buildDirectory, 'zone'),

@@ -55,6 +55,12 @@ export const subcommands: readonly Subcommand[] = [
       { names: ['port-base'], type: 'integer', helpArg: 'N', help: 'First of nine ports; 0 picks free ones.' },
       { names: ['zones'], type: 'positiveInteger', helpArg: 'N', help: 'How many commands run at once.' },
       driverOption,
+      {
+        names: ['images'],
+        type: 'string',
+        helpArg: 'DIR',
+        help: 'Root file systems that jobs may ask for, one directory each, called NAME-VERSION.',
+      },
       { names: ['account'], type: 'string', helpArg: 'LOGIN', help: 'The account; the calling user by default.' },
       {
         names: ['key'],
@@ -188,6 +194,7 @@ async function runUp(options: Options): Promise<number> {
     portBase,
     zoneCount: options['zones'] as number | undefined,
     driver: driverOf(options),
+    imagesDir: options['images'] as string | undefined,
     account: options['account'] as string | undefined,
     publicKeyFile: options['key'] as string | undefined,
     readyFile: options['ready_file'] as string | undefined,

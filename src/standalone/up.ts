@@ -4,7 +4,9 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
+import VError from 'verror';
 import { ensureAccount } from '../accounts/file.js';
+import { findImages } from '../agent/zones/drivers/oci/images.js';
 import { systemClock } from '../common/clock.js';
 import { createLogger, type Logger } from '../common/logging.js';
 import { loadBox } from './box.js';
@@ -20,6 +22,8 @@ export interface UpOptions {
   readonly portBase?: number | undefined;
   readonly zoneCount?: number | undefined;
   readonly driver: BoxOptions['driver'];
+  /** Of images for zones beside the machine itself. */
+  readonly imagesDir?: string | undefined;
   readonly account?: string | undefined;
   readonly publicKeyFile?: string | undefined;
   readonly readyFile?: string | undefined;
@@ -49,6 +53,8 @@ export interface RunningBox {
   stop(): Promise<void>;
 }
 
+/** Of the image `host`, as the agent has it by default. */
+const hostVersion = '16.1.0';
 /** Longest path of a unix socket that every program can bind: 107 bytes and the end mark. */
 const longestSocketPath = 100;
 
@@ -80,7 +86,8 @@ async function startLocked(layout: Layout, options: UpOptions, stops: (() => Pro
   const identity = chooseIdentity(layout, options.account, options.publicKeyFile);
   ensureAccount(layout.accounts, { login: identity.login, publicKey: identity.publicKey, operator: true });
   ensureAccount(layout.accounts, { login: 'poseidon', operator: true });
-  writeConfigs(layout, box, ports, { host: options.host, driver: options.driver, images: ['16.1.0'] });
+  const { host, driver } = options;
+  writeConfigs(layout, box, ports, { host, driver, ...(await imagesIn(options.imagesDir, log)) });
 
   let sshAuthSock: string | undefined;
   if (identity.ownKey) {
@@ -105,6 +112,21 @@ async function startLocked(layout: Layout, options: UpOptions, stops: (() => Pro
     for (const file of [layout.readyFile, options.readyFile]) if (file !== undefined) fs.rmSync(file, { force: true });
   });
   return { ready, stop: () => stopAll(stops) };
+}
+
+async function imagesIn(directory: string | undefined, log: Logger): Promise<Pick<BoxOptions, 'imagesDir' | 'images'>> {
+  if (directory === undefined) return { images: [hostVersion] };
+  const imagesDir = path.resolve(directory);
+  const found = await findImages(imagesDir, log).catch((error: Error) => {
+    throw new VError({ name: 'BoxError', cause: error }, 'images');
+  });
+  if (found.length === 0)
+    throw new VError(
+      { name: 'BoxError' },
+      'no directory in "%s" is called like an image, such as base-17.4.0',
+      imagesDir,
+    );
+  return { imagesDir, images: [hostVersion, ...found.map(({ version }) => version)] };
 }
 
 interface Start {

@@ -3,7 +3,9 @@
  * of one map task over one object. Afterwards all zones serve others as if nothing had happened.
  */
 import assert from 'node:assert/strict';
+import path from 'node:path';
 import t, { type Test } from 'tap';
+import { makeImage } from '../support/image.js';
 import { type JobPhase, runJob } from '../support/jobs.js';
 import { type OneBox, startOneBox } from '../support/one-box.js';
 import { containersWork } from '../support/zones.js';
@@ -195,6 +197,22 @@ t.test('isolated zones', { timeout: 400_000, skip: await containersWork() }, asy
   };
   await Promise.all(Array.from({ length: sideBySide }, worker));
   await everyZoneIsNew(t, box);
+});
+
+const needsRoot = process.getuid?.() === 0 ? await containersWork() : 'images need root';
+t.test('an image that is not the machine', { timeout: 120_000, skip: needsRoot }, async (t) => {
+  const images = t.testdir();
+  await makeImage(path.join(images, 'tiny-17.2.1'));
+  const box = await startOneBox(t, { driver: 'oci', zones: 1, images });
+  await box.put('~~/stor/in', 'to be\n');
+  const exec = 'cat /etc/of-the-image $MANTA_INPUT_FILE; ls /usr/bin/perl';
+  const both = await runJob(
+    box,
+    [{ exec: `${exec} || true`, image: '17.x' }, { exec: 'cat; ls /usr/bin/perl' }],
+    [`/${box.login}/stor/in`],
+  );
+  t.same(both.errors, []);
+  t.same(both.contents, ['unchanged\nto be\n/usr/bin/perl\n'], 'and the same zone as the machine again');
 });
 
 async function tryAttack(t: Test, box: OneBox, attack: Attack): Promise<void> {

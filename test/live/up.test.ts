@@ -32,6 +32,15 @@ t.test('a one-box: its command line, its environment, mistakes', { timeout: 180_
   t.notOk(fs.existsSync(`${box.data}/none`), 'which leaves nothing behind');
   const stranger = await execute(marlinCommand, ['up', '--data', `${box.data}/none`, '--account', '../x'], {});
   t.match(stranger.stderr, /"..\/x" cannot be the login of an account: it takes a letter/);
+  for (const [images, message] of [
+    [`${box.data}/nowhere`, /^marlin: images: ENOENT: no such file or directory, scandir '.+\/nowhere'\n$/],
+    [`${box.data}/etc`, /^marlin: no directory in ".+\/etc" is called like an image, such as base-17\.4\.0\n$/],
+  ] as const) {
+    const other = `${box.data}/other`;
+    const { status, stderr } = await execute(marlinCommand, ['up', '--data', other, '--images', images], {});
+    t.equal(status, 1);
+    t.match(stderr, message);
+  }
   const again = await execute(marlinCommand, ['frontdoor', `${box.data}/etc/frontdoor.json`], {});
   t.equal(again.status, 1);
   t.match(

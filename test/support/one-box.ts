@@ -52,6 +52,8 @@ export interface OneBox {
 export interface OneBoxOptions {
   readonly driver?: 'auto' | 'oci' | 'process';
   readonly zones?: number;
+  /** Directory of images for zones. */
+  readonly images?: string;
   /** Where to make its directory; by default the system's temporary one. */
   readonly parent?: string;
 }
@@ -74,6 +76,7 @@ export async function startOneBox(t: TestContext, options: OneBoxOptions = {}): 
     '--zones',
     String(options.zones ?? 4),
   );
+  if (options.images !== undefined) args.push('--images', options.images);
 
   let up = await launch(args);
   const ready = () => JSON.parse(fs.readFileSync(path.join(work, 'ready.json'), 'utf8')) as ReadyBox;

@@ -3,29 +3,8 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import t, { type Test } from 'tap';
+import { makeImage } from '../../support/image.js';
 import { containersWork, makeTestPlace, object, startTestZones, store } from '../../support/zones.js';
-
-const programs = [
-  '/bin/bash',
-  '/bin/cat',
-  '/bin/ls',
-  '/usr/bin/stat',
-  '/bin/rm',
-  '/usr/bin/id',
-  '/usr/bin/touch',
-  '/bin/df',
-];
-
-async function makeImage(directory: string): Promise<void> {
-  for (const name of ['usr/bin', 'bin', 'etc', 'var/tmp', 'tmp', 'root', 'run'])
-    await fs.mkdir(path.join(directory, name), { recursive: true });
-  await fs.symlink('/run', path.join(directory, 'var/run')); // absolute, as debootstrap makes it
-  await fs.writeFile(path.join(directory, 'etc/of-the-image'), 'unchanged\n');
-  const script =
-    'for f in "$@"; do { ldd "$f" | grep -o "/[^ )]*"; echo "$f"; }; done | sort -u | while read -r f; do mkdir -p "$0$(dirname "$f")"; cp -L "$f" "$0$f"; done';
-  execFileSync('bash', ['-c', script, directory, ...programs, process.execPath]);
-  await fs.rm(path.join(directory, process.execPath)); // the zone's own is used
-}
 
 async function tree(directory: string): Promise<string> {
   return execFileSync('find', [directory, '-printf', '%p %m %U %G %T@ %C@\n'], { encoding: 'utf8' });
