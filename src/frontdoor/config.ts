@@ -59,6 +59,50 @@ export const configSchema = {
         connectTimeoutMs: { type: 'integer', minimum: 1, default: 2_000 },
       },
     },
+    monitorPort: {
+      type: 'integer',
+      minimum: 0,
+      maximum: 65535,
+      description: 'of GET /metrics and /kang/snapshot; absent: not served, 0: any',
+    },
+    limits: {
+      type: 'object',
+      default: {},
+      description: 'what others are protected from, in each front door; 0: no limit. Operators and jobs have none',
+      properties: {
+        requestsPerSecond: { type: 'integer', minimum: 0, default: 2_000, description: 'of an account and its users' },
+        requestsAtOnce: {
+          type: 'integer',
+          minimum: 0,
+          default: 1_000,
+          description: 'of an account and its users, under way at a time',
+        },
+        anonymousRequestsPerSecond: {
+          type: 'integer',
+          minimum: 0,
+          default: 500,
+          description: 'without good credentials, of one client address (IPv6: network of 64 bits)',
+        },
+        anonymousRequestsAtOnce: {
+          type: 'integer',
+          minimum: 0,
+          default: 500,
+          description: 'without credentials, of one client address, under way at a time',
+        },
+        burstS: {
+          type: 'integer',
+          minimum: 1,
+          default: 10,
+          description: 'seconds of quiet that a client may make up for at once',
+        },
+        liveJobs: { type: 'integer', minimum: 0, default: 10_000, description: 'jobs of an account that are not done' },
+        behindBalancer: {
+          type: 'boolean',
+          default: false,
+          description: 'the client address is the last one in X-Forwarded-For',
+        },
+      },
+    },
     images: {
       type: 'array',
       items: { type: 'string' },

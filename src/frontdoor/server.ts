@@ -16,7 +16,7 @@ import { closeServer, listenRestify } from '../http/listen.js';
 import { watchSilence } from '../http/silence.js';
 import { cleanPath, isUploadPath, parsePath } from './paths.js';
 import { identify } from './request/authentication.js';
-import type { Arrival, Services, Upgrade } from './request/call.js';
+import type { Arrival, Call, Services, Upgrade } from './request/call.js';
 import { parseContentType } from './request/content-type.js';
 import { respondEmpty, respondError } from './request/respond.js';
 import { matchRoute } from './routes.js';
@@ -102,7 +102,18 @@ async function answer(
   }
   const contentType = parseContentType(request.headers['content-type']);
   const arrival: Arrival = { request, response, services, method, target, path, query, contentType, ...rest };
-  await match.route.handle(await identify(arrival, match.parameters));
+  services.metrics.observe(request, response, match.route.name);
+  await services.limits.during(await identified(arrival, match.parameters), match.route.handle);
+}
+
+/** Whoever tries credentials that are good for nobody is held back as one who has none. */
+async function identified(arrival: Arrival, parameters: Call['parameters']): Promise<Call> {
+  try {
+    return await identify(arrival, parameters);
+  } catch (error) {
+    if (isHttpError(error)) arrival.services.limits.countUnknown(arrival.request, arrival.nowMs);
+    throw error;
+  }
 }
 
 const documentation = 'https://apidocs.tritondatacenter.com/manta/';

@@ -8,10 +8,13 @@ import { systemClock } from '../common/clock.js';
 import { loadConfig } from '../common/config.js';
 import { createLogger, type Logger } from '../common/logging.js';
 import { runParts } from '../common/parts.js';
+import { createRequestMetrics } from '../http/metrics.js';
+import { createOperatorServer } from '../http/operator-server.js';
 import { createJobs } from '../jobs/jobs.js';
 import { connectMoray } from '../moray/client/client.js';
 import { defaultBuckets } from '../records/buckets.js';
 import { configSchema, type FrontdoorConfig } from './config.js';
+import { createLimits } from './limits/limits.js';
 import { ensureBuckets } from './metadata/buckets.js';
 import { createEntryStore } from './metadata/entry-store.js';
 import { createNodeClient } from './placement/node-client.js';
@@ -37,6 +40,8 @@ export interface Frontdoor {
   readonly port: number;
   /** Of the accounts port; undefined when none is configured. */
   readonly mahiPort: number | undefined;
+  /** Of `/metrics`; undefined when none is configured. */
+  readonly monitorPort: number | undefined;
   readonly stop: () => Promise<void>;
 }
 
@@ -52,6 +57,8 @@ export async function startFrontdoor(config: FrontdoorConfig, log: Logger): Prom
   const picker = createPicker({ moray, clock, log, pollMs: storage.pollMs, lagMs: storage.lagMs });
   const nodes = createNodeClient(storage.connectTimeoutMs);
   const reflector = createReflector(clock);
+  const metrics = createRequestMetrics();
+  const limits = createLimits(config.limits, metrics.registry);
   const newId = () => crypto.randomUUID();
   const http = await startHttpServer({
     config,
@@ -66,6 +73,8 @@ export async function startFrontdoor(config: FrontdoorConfig, log: Logger): Prom
     picker,
     nodes,
     reflector,
+    limits,
+    metrics,
   });
   const stopPublishing = publishAsset({
     address: { host: config.host, port: http.port },
@@ -75,15 +84,23 @@ export async function startFrontdoor(config: FrontdoorConfig, log: Logger): Prom
     log,
   });
   const accountsPort = mahi === undefined ? undefined : await startMahiServer(accounts, { ...mahi, log });
-  log.info({ port: http.port, mahiPort: accountsPort?.port }, 'front door is listening');
+  const { host, monitorPort } = config;
+  const snapshot = () => ({ requestsUnderWay: limits.underWay() });
+  const monitor =
+    monitorPort === undefined
+      ? undefined
+      : await createOperatorServer({ name: 'MarlinFrontdoor', host, port: monitorPort, log, snapshot, metrics });
+  log.info({ port: http.port, mahiPort: accountsPort?.port, monitorPort: monitor?.port }, 'front door is listening');
   return {
     port: http.port,
     mahiPort: accountsPort?.port,
+    monitorPort: monitor?.port,
     stop: async () => {
       stopPublishing();
       reflector.stop();
       await http.stop();
       await accountsPort?.stop();
+      await monitor?.stop();
       picker.stop();
       nodes.close();
       await moray.close();

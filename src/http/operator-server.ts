@@ -8,7 +8,7 @@ import restify, { type Next, type Request, type Response } from 'restify';
 import type { Logger } from '../common/logging.js';
 import { httpAnswer, isHttpError } from './errors.js';
 import { closeServer, listenRestify } from './listen.js';
-import { createRequestMetrics } from './metrics.js';
+import { createRequestMetrics, type RequestMetrics } from './metrics.js';
 import { createPendingRequests, type PendingRequests } from './pending.js';
 
 export interface OperatorRoute {
@@ -31,6 +31,8 @@ export interface OperatorServerOptions {
   readonly schema?: object;
   /** Where requests under way are listed; by default nobody sees that list. */
   readonly pending?: PendingRequests;
+  /** Those of the service's own door, when it has one; by default this server's alone. */
+  readonly metrics?: RequestMetrics;
 }
 
 export interface OperatorServer {
@@ -42,7 +44,7 @@ export interface OperatorServer {
 
 export async function createOperatorServer(options: OperatorServerOptions): Promise<OperatorServer> {
   const { log } = options;
-  const metrics = createRequestMetrics();
+  const metrics = options.metrics ?? createRequestMetrics();
   const pending = options.pending ?? createPendingRequests(log, Date.now);
   const server = restify.createServer({ name: options.name, handleUncaughtExceptions: false });
   const routes: readonly OperatorRoute[] = [

@@ -11,7 +11,7 @@ import { jobErrors } from './errors.js';
 import { followJob } from './follow.js';
 import { taskHistory } from './history.js';
 import { addJobInput, addJobInputs } from './inputs.js';
-import { listJobs } from './list.js';
+import { countLiveJobs, listJobs } from './list.js';
 import { jobLog } from './log.js';
 import { deleteJob } from './removal.js';
 import { type JobStore, search } from './store.js';
@@ -42,6 +42,7 @@ export function createJobs({ images, ...store }: JobsOptions): Jobs {
     failedInputs: (jobId, page) => failedInputs(store, jobId, page),
     pendingTasks: (jobId, page) => pendingTasks(store, jobId, page),
     list: (filter) => listJobs(store, filter),
+    countLive: (owner) => countLiveJobs(store, owner),
     details: (jobId, options) => jobDetails(store, jobId, options),
     log: (jobId) => jobLog(store, jobId),
     resetArchive: (jobId, options) => resetArchive(store, jobId, options),

@@ -1,9 +1,9 @@
 /** Which jobs there are. Each criterion is a row. */
 import type { Stored } from '../bus/types.js';
-import { absent, and, eq, ge, le, not, present } from '../moray/client/filter.js';
+import { absent, and, eq, ge, le, not, or, present } from '../moray/client/filter.js';
 import type { JobRecord } from '../records/job.js';
 import { jobStates } from '../records/limits.js';
-import { type JobStore, search } from './store.js';
+import { count, type JobStore, search } from './store.js';
 import type { JobFilter } from './types.js';
 
 type Criterion = (filter: JobFilter, nowMs: number) => string | undefined;
@@ -46,4 +46,8 @@ export function listJobs(store: JobStore, filter: JobFilter = {}): AsyncIterable
   const terms = criteria.map((term) => term(filter, nowMs)).filter((term) => term !== undefined);
   const conditions = terms.length > 0 ? terms : [present('jobId')];
   return search<JobRecord>(store, 'job', (...more) => and(...conditions, ...more), filter);
+}
+
+export function countLiveJobs(store: JobStore, owner: string): Promise<number> {
+  return count(store, 'job', and(eq('owner', owner), or(eq('state', 'queued'), eq('state', 'running'))));
 }

@@ -1,8 +1,7 @@
 /** How far a job is, phase by phase, from counts that the store keeps: no list is read, however large the job. */
 import { absent, and, eq, present } from '../moray/client/filter.js';
-import type { BucketName } from '../records/buckets.js';
 import type { JobRecord } from '../records/job.js';
-import type { JobStore } from './store.js';
+import { count, type JobStore } from './store.js';
 import { fetchJob } from './updates.js';
 
 export interface PhaseProgress {
@@ -64,9 +63,4 @@ async function phaseProgress(store: JobStore, job: JobRecord, phaseNum: number):
     dispatched: first,
     committed: Math.max(0, first - open),
   };
-}
-
-async function count({ moray, buckets }: JobStore, bucket: BucketName, filter: string): Promise<number> {
-  for await (const { _count } of moray.findObjects(buckets[bucket], filter, { limit: 1 })) return Number(_count ?? 0);
-  return 0;
 }

@@ -44,3 +44,9 @@ export async function* search<Value>(
     left -= found;
   }
 }
+
+/** How many records of a bucket match. */
+export async function count({ moray, buckets }: JobStore, bucket: BucketName, filter: string): Promise<number> {
+  for await (const { _count } of moray.findObjects(buckets[bucket], filter, { limit: 1 })) return Number(_count ?? 0);
+  return 0;
+}

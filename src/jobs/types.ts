@@ -175,6 +175,8 @@ export interface Jobs {
   failedInputs(jobId: string, page?: Page): AsyncIterable<string>;
   pendingTasks(jobId: string, page?: Page): AsyncIterable<PendingTask>;
   list(filter?: JobFilter): AsyncIterable<Stored<JobRecord>>;
+  /** How many jobs of an account are not done. @param owner UUID. */
+  countLive(owner: string): Promise<number>;
   /** @param options.limit records per bucket. */
   details(jobId: string, options: { readonly all: boolean; readonly limit: number }): Promise<JobDetails>;
   /** What happened to the job and its tasks, unordered. */

@@ -80,6 +80,7 @@ function configsOf(layout: Layout, box: Box, ports: Ports, options: BoxOptions):
       moray: { url: urls.morayUrl },
       accountsFile: layout.accounts,
       mahi: { host, port: ports.mahi },
+      monitorPort: ports.frontdoorMonitor,
       tokenKeyFile: layout.tokenKey,
       datacenter: box.name,
       multiDC: false,

@@ -13,10 +13,8 @@ export interface Ports {
   readonly agent: number;
   readonly morayMonitor: number;
   readonly archiver: number;
+  readonly frontdoorMonitor: number;
 }
-
-/** The row of eight ends at the last port there is. */
-export const highestPortBase = 65_536 - 8;
 
 const defaultPorts: Ports = {
   moray: 2020,
@@ -27,11 +25,15 @@ const defaultPorts: Ports = {
   agent: 9080,
   morayMonitor: 3020,
   archiver: 8091,
+  frontdoorMonitor: 8880,
 };
 
-const count = 9;
+const count = 10;
 
-/** @param base first of nine ports; 0 picks free ones once and keeps them; undefined keeps what the box has. */
+/** The row ends at the last port there is. */
+export const highestPortBase = 65_536 - count;
+
+/** @param base first of ten ports; 0 picks free ones once and keeps them; undefined keeps what the box has. */
 export async function choosePorts(layout: Layout, base: number | undefined): Promise<Ports> {
   const kept = await keptPorts(layout);
   if (base === undefined) return keep(layout, kept ?? defaultPorts);
@@ -39,18 +41,31 @@ export async function choosePorts(layout: Layout, base: number | undefined): Pro
   return keep(layout, kept ?? inRow(await freePorts(count)));
 }
 
-/** A box that was made before there was an archiver gets a port for it. */
+/** A box that was made by a version with fewer ports gets those that it lacks. */
 async function keptPorts(layout: Layout): Promise<Ports | undefined> {
   if (!fs.existsSync(layout.ports)) return undefined;
-  const kept = JSON.parse(fs.readFileSync(layout.ports, 'utf8')) as Omit<Ports, 'archiver'> & Partial<Ports>;
-  const usual = kept.moray === defaultPorts.moray ? defaultPorts.archiver : undefined;
-  return { ...kept, archiver: kept.archiver ?? usual ?? (await freePorts(1))[0] ?? 0 };
+  const kept = JSON.parse(fs.readFileSync(layout.ports, 'utf8')) as Omit<Ports, LaterPort> & Partial<Ports>;
+  const [archiver = 0, frontdoorMonitor = 0] = kept.moray === defaultPorts.moray ? usualLater : await freePorts(2);
+  return { archiver, frontdoorMonitor, ...kept };
 }
+
+type LaterPort = 'archiver' | 'frontdoorMonitor';
+const usualLater = [defaultPorts.archiver, defaultPorts.frontdoorMonitor];
 
 function inRow(ports: readonly number[]): Ports {
   const [moray = 0, frontdoor = 0, first = 0, second = 0, mahi = 0, supervisor = 0, agent = 0, ...more] = ports;
-  const [morayMonitor = 0, archiver = 0] = more;
-  return { moray, frontdoor, storage: [first, second], mahi, supervisor, agent, morayMonitor, archiver };
+  const [morayMonitor = 0, archiver = 0, frontdoorMonitor = 0] = more;
+  return {
+    moray,
+    frontdoor,
+    storage: [first, second],
+    mahi,
+    supervisor,
+    agent,
+    morayMonitor,
+    archiver,
+    frontdoorMonitor,
+  };
 }
 
 function keep(layout: Layout, ports: Ports): Ports {

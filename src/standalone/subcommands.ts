@@ -52,7 +52,7 @@ export const subcommands: readonly Subcommand[] = [
     help: 'Run a whole Marlin on this machine, in the foreground.',
     options: [
       dataOption,
-      { names: ['port-base'], type: 'integer', helpArg: 'N', help: 'First of nine ports; 0 picks free ones.' },
+      { names: ['port-base'], type: 'integer', helpArg: 'N', help: 'First of ten ports; 0 picks free ones.' },
       { names: ['zones'], type: 'positiveInteger', helpArg: 'N', help: 'How many commands run at once.' },
       driverOption,
       {

@@ -53,6 +53,8 @@ export interface TestFrontdoor {
   readonly directory: string;
   /** The accounts port. */
   readonly mahiUrl: string;
+  /** Of `/metrics`. */
+  readonly monitorUrl: string;
   readonly tokenKeyFile: string;
   readonly accountsFile: string;
   /** Roots of the storage nodes: `<root>/<creator>/<objectid>`. */
@@ -98,6 +100,7 @@ export async function startTestFrontdoor(t: TestContext, change: object = {}): P
     accountsFile: path.join(directory, 'accounts.json'),
     tokenKeyFile: path.join(directory, 'token.key'),
     mahi: { port: 0 },
+    monitorPort: 0,
     datacenter: 'test',
     ...change,
   });
@@ -125,6 +128,7 @@ export async function startTestFrontdoor(t: TestContext, change: object = {}): P
     moray,
     directory,
     mahiUrl: `http://127.0.0.1:${frontdoor.mahiPort}`,
+    monitorUrl: `http://127.0.0.1:${frontdoor.monitorPort}`,
     tokenKeyFile: config.tokenKeyFile,
     accountsFile: path.join(directory, 'accounts.json'),
     storageRoots,

@@ -19,6 +19,7 @@ export async function createJob(call: Call): Promise<void> {
   const definition = named(await readJson(call));
   const problem = services.jobs.validate(definition, { isPrivileged: call.isOperator });
   if (problem !== null) throw httpError('InvalidJob', problem);
+  await services.limits.assertRoomForJob(call);
 
   const jobId = services.newId();
   await makeDirectories(call, jobId);

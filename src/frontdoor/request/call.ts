@@ -6,8 +6,10 @@ import type { Tokens } from '../../accounts/tokens.js';
 import type { AccountAnswer, AccountStore, Action, Caller, Conditions } from '../../accounts/types.js';
 import type { Clock } from '../../common/clock.js';
 import type { Logger } from '../../common/logging.js';
+import type { RequestMetrics } from '../../http/metrics.js';
 import type { Jobs } from '../../jobs/types.js';
 import type { FrontdoorConfig } from '../config.js';
+import type { Limits } from '../limits/limits.js';
 import type { EntryStore } from '../metadata/entry-store.js';
 import type { ResourcePath } from '../paths.js';
 import type { NodeClient } from '../placement/node-client.js';
@@ -29,6 +31,8 @@ export interface Services {
   readonly picker: Picker;
   readonly nodes: NodeClient;
   readonly reflector: Reflector;
+  readonly limits: Limits;
+  readonly metrics: RequestMetrics;
 }
 
 /** A request whose target is understood, but not yet who sends it. */

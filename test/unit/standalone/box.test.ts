@@ -29,7 +29,7 @@ t.test('ports: fixed, in a row, or free ones that are kept', async (t) => {
   const free = await choosePorts(layout, 0);
   const { storage, ...single } = free;
   const all = [...storage, ...Object.values(single)];
-  t.equal(new Set(all).size, 9, 'all differ');
+  t.equal(new Set(all).size, 10, 'all differ');
   t.same(await choosePorts(layout, 0), free);
   t.same(await choosePorts(layout, undefined), free);
   t.match(await choosePorts(layout, 5000), {
@@ -41,6 +41,7 @@ t.test('ports: fixed, in a row, or free ones that are kept', async (t) => {
     agent: 5006,
     morayMonitor: 5007,
     archiver: 5008,
+    frontdoorMonitor: 5009,
   });
   t.match(await choosePorts(layoutOf(t.testdir({ etc: {} })), undefined), {
     moray: 2020,
@@ -50,13 +51,14 @@ t.test('ports: fixed, in a row, or free ones that are kept', async (t) => {
   });
 });
 
-t.test('a box of a version without an archiver gets a port for it', async (t) => {
+t.test('a box of a version without an archiver gets ports for what it lacks', async (t) => {
   const layout = layoutOf(t.testdir());
   makeDirectories(layout);
-  const { archiver: _archiver, ...older } = await choosePorts(layout, 0);
+  const { archiver: _archiver, frontdoorMonitor: _frontdoorMonitor, ...older } = await choosePorts(layout, 0);
   fs.writeFileSync(layout.ports, JSON.stringify(older));
   const ports = await choosePorts(layout, undefined);
   t.match(ports, older);
   t.ok(ports.archiver > 0);
-  t.same(await choosePorts(layout, 0), ports, 'and keeps it');
+  t.ok(ports.frontdoorMonitor > 0);
+  t.same(await choosePorts(layout, 0), ports, 'and keeps them');
 });
