@@ -37,6 +37,14 @@ export interface AskOptions {
   readonly body?: string | Buffer;
   /** Login that signs; null: nobody. By default `wilma`. */
   readonly as?: string | null;
+  /** Of another front door. */
+  readonly port?: number;
+}
+
+export interface RunOptions {
+  readonly stdin?: string | Buffer;
+  /** Of another front door. */
+  readonly url?: string;
 }
 
 export interface Ran {
@@ -61,7 +69,7 @@ export interface TestFrontdoor {
   readonly storageRoots: readonly string[];
   readonly accounts: Readonly<Record<'wilma' | 'fred' | 'poseidon', TestAccount>>;
   /** A published command, such as `mls`, as wilma. */
-  run(command: string, args: readonly string[], options?: { readonly stdin?: string | Buffer }): Promise<Ran>;
+  run(command: string, args: readonly string[], options?: RunOptions): Promise<Ran>;
   /** A shell command, with the published commands on its path, on a terminal; as wilma. */
   onTerminal(command: string): Session;
   ask(method: string, path: string, options?: AskOptions): Promise<TestAnswer>;
@@ -134,10 +142,10 @@ export async function startTestFrontdoor(t: TestContext, change: object = {}): P
     storageRoots,
     accounts,
     signed,
-    run: (command, args, { stdin } = {}) => runCommand(command, args, env, stdin),
+    run: (command, args, { stdin, url: at = url } = {}) => runCommand(command, args, { ...env, MANTA_URL: at }, stdin),
     onTerminal: (command) => startOnTerminal(command, { ...env, NODE_OPTIONS: '--no-deprecation' }),
-    ask: (method, target, { as = 'wilma', headers = {}, body } = {}) =>
-      ask(port, { method, path: target, headers: { ...(as === null ? {} : signed(as)), ...headers }, body }),
+    ask: (method, target, { as = 'wilma', headers = {}, body, port: at = port } = {}) =>
+      ask(at, { method, path: target, headers: { ...(as === null ? {} : signed(as)), ...headers }, body }),
   };
 }
 
