@@ -1,6 +1,6 @@
 /**
  * What operators do with accounts, as functions from one content of the account file to the next; nothing here reads or
- * writes. Users, roles and policies have no command: they are edited by hand, and stay as they are here.
+ * writes. What an account has of its own, users, policies and roles, is in edit-roles.ts.
  */
 import crypto from 'node:crypto';
 import sshpk from 'sshpk';
@@ -10,6 +10,10 @@ import { findKey, md5Fingerprint } from './fingerprints.js';
 
 /** It owns what interactive sessions load and the archiver's copies. */
 const indispensable = 'poseidon';
+
+/** Who signs requests: an account, or one of its users. */
+type KeyHolder = Pick<AccountEntry, 'keys'>;
+type UserEntry = NonNullable<AccountEntry['users']>[number];
 
 export interface NewAccount {
   readonly login: string;
@@ -40,20 +44,22 @@ export function removeAccount(content: AccountFile, login: string): AccountFile 
   return { ...content, accounts: content.accounts.filter((other) => other !== account) };
 }
 
-/** Safe to repeat. @throws VError `AccountEditError`: no such account. */
-export function addKey(content: AccountFile, login: string, key: string): AccountFile {
-  const account = accountOf(content, login);
-  if (keysByFingerprint(account).has(md5Fingerprint(key))) return content;
-  return withKeys(content, account, [...(account.keys ?? []), key]);
+/** @param holder `LOGIN` or `LOGIN/USER`. Safe to repeat. @throws VError `AccountEditError`: nobody of that name. */
+export function addKey(content: AccountFile, holder: string, key: string): AccountFile {
+  if (keysByFingerprint(holderOf(content, holder)).has(md5Fingerprint(key))) return content;
+  return withKeys(content, holder, (keys) => [...keys, key]);
 }
 
-/** @param fingerprint MD5 or SHA256, in any spelling. @throws VError `AccountEditError`: no such account, no such key. */
-export function removeKey(content: AccountFile, login: string, fingerprint: string): AccountFile {
-  const account = accountOf(content, login);
-  const key = findKey(Object.fromEntries(keysByFingerprint(account)), fingerprint);
-  if (key === undefined) throw editError('account "%s" has no key "%s"', login, fingerprint);
-  const rest = (account.keys ?? []).filter((other) => other !== key);
-  return withKeys(content, account, rest);
+/**
+ * @param holder as of `addKey`. @param fingerprint MD5 or SHA256, in any spelling.
+ * @throws VError `AccountEditError`: nobody of that name, no such key.
+ */
+export function removeKey(content: AccountFile, holder: string, fingerprint: string): AccountFile {
+  const known = Object.fromEntries(keysByFingerprint(holderOf(content, holder)));
+  const key = findKey(known, fingerprint);
+  const kind = holder.includes('/') ? 'user' : 'account';
+  if (key === undefined) throw editError(`${kind} "%s" has no key "%s"`, holder, fingerprint);
+  return withKeys(content, holder, (keys) => keys.filter((other) => other !== key));
 }
 
 /** @throws VError `AccountEditError` when there is none. */
@@ -63,8 +69,22 @@ export function accountOf(content: AccountFile, login: string): AccountEntry {
   return account;
 }
 
-/** The keys of an account that can be read, by MD5 fingerprint. */
-export function keysByFingerprint({ keys = [] }: AccountEntry): ReadonlyMap<string, string> {
+/** @param name `LOGIN` or `LOGIN/USER`. @throws VError `AccountEditError` when there is none. */
+export function holderOf(content: AccountFile, name: string): KeyHolder {
+  const [login = '', userLogin] = partsOf(name);
+  const account = accountOf(content, login);
+  return userLogin === undefined ? account : userOf(account, userLogin);
+}
+
+/** @throws VError `AccountEditError` when there is none. */
+export function userOf(account: AccountEntry, login: string): UserEntry {
+  const user = account.users?.find((candidate) => candidate.login === login);
+  if (user === undefined) throw editError('account "%s" has no user "%s"', account.login, login);
+  return user;
+}
+
+/** The keys that can be read, by MD5 fingerprint. */
+export function keysByFingerprint({ keys = [] }: KeyHolder): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
   for (const key of keys) {
     try {
@@ -94,11 +114,35 @@ export function publicKeyLine(text: string, source: string): string {
   }
 }
 
-function withKeys(content: AccountFile, account: AccountEntry, keys: string[]): AccountFile {
-  const accounts = content.accounts.map((other) => (other === account ? { ...account, keys } : other));
-  return { ...content, accounts };
+function withKeys(content: AccountFile, holder: string, edit: (keys: readonly string[]) => string[]): AccountFile {
+  const [login = '', userLogin] = partsOf(holder);
+  const edited = <Holder extends KeyHolder>(entry: Holder) => ({ ...entry, keys: edit(entry.keys ?? []) });
+  return withAccount(content, login, (account) => {
+    if (userLogin === undefined) return edited(account);
+    return { ...account, users: replaced(account.users ?? [], userOf(account, userLogin), edited) };
+  });
 }
 
-function editError(text: string, ...values: readonly string[]): VError {
+/** The content with one account as `edit` makes it. @throws VError `AccountEditError` when there is none. */
+export function withAccount(
+  content: AccountFile,
+  login: string,
+  edit: (account: AccountEntry) => AccountEntry,
+): AccountFile {
+  return { ...content, accounts: replaced(content.accounts, accountOf(content, login), edit) };
+}
+
+/** A copy in which `edit` has made another of one member. */
+export function replaced<Member>(all: readonly Member[], one: Member, edit: (one: Member) => Member): Member[] {
+  return all.map((member) => (member === one ? edit(member) : member));
+}
+
+/** No login has a slash. */
+function partsOf(holder: string): readonly string[] {
+  const at = holder.indexOf('/');
+  return at < 0 ? [holder] : [holder.slice(0, at), holder.slice(at + 1)];
+}
+
+export function editError(text: string, ...values: readonly string[]): VError {
   return new VError({ name: 'AccountEditError' }, text, ...values);
 }

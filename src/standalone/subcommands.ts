@@ -125,7 +125,10 @@ export const subcommands: readonly Subcommand[] = [
     name: 'account',
     args: '(--data DIR | --file FILE) VERB',
     operands: true,
-    help: 'Who may use it: list | add LOGIN [FILE.pub] | remove LOGIN | key list|add|remove LOGIN [FILE.pub|FINGERPRINT].',
+    help: `Who may use it: list | add LOGIN [FILE.pub] | remove LOGIN
+        | key list|add|remove LOGIN[/USER] [FILE.pub|FINGERPRINT] | user list|add|remove LOGIN [USER [FILE.pub]]
+        | policy list|add|set|remove LOGIN [NAME [RULE ...]] | role list|add|set|remove LOGIN [NAME [POLICY ...]]
+        | role grant|revoke LOGIN ROLE USER.`.replaceAll(/\s+/g, ' '),
     options: [
       dataOption,
       { names: ['file', 'f'], type: 'string', helpArg: 'FILE', help: 'The account file, where it is elsewhere.' },
@@ -136,7 +139,8 @@ export const subcommands: readonly Subcommand[] = [
         helpArg: 'UUID',
         help: 'add: the account that was removed, with its objects.',
       },
-      { names: ['json'], type: 'bool', help: 'list, key list: one JSON object per line.' },
+      { names: ['on-request'], type: 'bool', help: 'role grant: counts only for requests that name the role.' },
+      { names: ['json'], type: 'bool', help: 'Lists: one JSON object per line.' },
     ],
     run: runAccount,
   },
@@ -269,6 +273,7 @@ async function runAccount(options: Options, args: readonly string[]): Promise<nu
     mayMakeFile: file !== undefined, // beside its services a directory has one already, or is not the one that was meant
     isOperator: options['operator'] === true,
     uuid: options['uuid'] as string | undefined,
+    onRequest: options['on_request'] === true,
     isJson: options['json'] === true,
     print: (line) => void process.stdout.write(`${line}\n`),
   });

@@ -1,49 +1,20 @@
 /**
  * `marlin account`: who may use a Marlin. It changes the account file, which the front door looks at for every request:
- * no service is told or started again. Changes made at the same time wait for one another, so that none is lost.
+ * no service is told or started again. Users, policies and roles of an account: account-roles.ts.
  */
-import fs from 'node:fs';
-import VError from 'verror';
 import {
   accountOf,
   addAccount,
   addKey,
+  holderOf,
   keysByFingerprint,
-  publicKeyLine,
   removeAccount,
   removeKey,
 } from '../../accounts/edit.js';
-import {
-  type AccountEntry,
-  type AccountFile,
-  assertLogin,
-  readAccountFile,
-  writeAccountFile,
-} from '../../accounts/file.js';
+import { type AccountEntry, assertLogin, readAccountFile } from '../../accounts/file.js';
 import { type Column, tablePrinter } from '../../cli/table.js';
-import { sleep, systemClock } from '../../common/clock.js';
-import { tryLock } from '../lock.js';
-
-export interface AccountOptions {
-  /** The account file. */
-  readonly file: string;
-  /** Whether the first account makes the file. */
-  readonly mayMakeFile: boolean;
-  readonly isOperator: boolean;
-  readonly uuid: string | undefined;
-  readonly isJson: boolean;
-  readonly print: (line: string) => void;
-}
-
-interface Verb {
-  readonly words: string;
-  /** How many arguments there must be, and may be. */
-  readonly args: readonly [least: number, most: number];
-  readonly run: (options: AccountOptions, args: readonly string[]) => Promise<void>;
-}
-
-const waitMs = 10_000;
-const pollMs = 20;
+import { type AccountOptions, changeAccounts, readKey, type Verb } from './account-file.js';
+import { householdVerbs } from './account-roles.js';
 
 // biome-ignore format: table
 const verbs: readonly Verb[] = [
@@ -53,6 +24,7 @@ const verbs: readonly Verb[] = [
   { words: 'key list',   args: [1, 1], run: listKeys },
   { words: 'key add',    args: [2, 2], run: giveKey },
   { words: 'key remove', args: [2, 2], run: takeKey },
+  ...householdVerbs,
 ];
 
 /**
@@ -118,7 +90,7 @@ async function add(options: AccountOptions, [login = '', keyFile]: readonly stri
   const { isOperator, uuid, print } = options;
   assertLogin(login);
   const keys = keyFile === undefined ? [] : [readKey(keyFile)];
-  const content = await change(options, (before) => addAccount(before, { login, uuid, isOperator, keys }));
+  const content = await changeAccounts(options, (before) => addAccount(before, { login, uuid, isOperator, keys }));
   print(`account "${login}" added: ${accountOf(content, login).uuid}`);
   if (keyFile === undefined) print(`it cannot sign requests before "marlin account key add ${login} FILE.pub"`);
 }
@@ -126,63 +98,23 @@ async function add(options: AccountOptions, [login = '', keyFile]: readonly stri
 async function remove(options: AccountOptions, [login = '']: readonly string[]): Promise<void> {
   const { file, print } = options;
   const { uuid } = accountOf(readAccountFile(file), login);
-  await change(options, (before) => removeAccount(before, login));
+  await changeAccounts(options, (before) => removeAccount(before, login));
   print(`account "${login}" removed; its objects stay, and are its own again after "add ${login} --uuid ${uuid}"`);
 }
 
-async function listKeys({ file, isJson, print }: AccountOptions, [login = '']: readonly string[]): Promise<void> {
-  for (const [fingerprint, key] of keysByFingerprint(accountOf(readAccountFile(file), login))) {
+async function listKeys({ file, isJson, print }: AccountOptions, [holder = '']: readonly string[]): Promise<void> {
+  for (const [fingerprint, key] of keysByFingerprint(holderOf(readAccountFile(file), holder))) {
     const [type, , ...comment] = key.split(/\s+/);
     if (isJson) print(JSON.stringify({ fingerprint, type, comment: comment.join(' '), key }));
     else print(`${fingerprint} ${type} ${comment.join(' ')}`.trimEnd());
   }
 }
 
-async function giveKey(options: AccountOptions, [login = '', keyFile = '']: readonly string[]): Promise<void> {
+async function giveKey(options: AccountOptions, [holder = '', keyFile = '']: readonly string[]): Promise<void> {
   const key = readKey(keyFile);
-  await change(options, (before) => addKey(before, login, key));
+  await changeAccounts(options, (before) => addKey(before, holder, key));
 }
 
-async function takeKey(options: AccountOptions, [login = '', fingerprint = '']: readonly string[]): Promise<void> {
-  await change(options, (before) => removeKey(before, login, fingerprint));
-}
-
-/** @param keyFile `-` is standard input. */
-function readKey(keyFile: string): string {
-  let text: string;
-  try {
-    text = fs.readFileSync(keyFile === '-' ? 0 : keyFile, 'utf8');
-  } catch (cause) {
-    throw new VError({ name: 'AccountEditError', cause: cause as Error }, 'cannot read key file "%s"', keyFile);
-  }
-  return publicKeyLine(text, keyFile);
-}
-
-type Edit = (before: AccountFile) => AccountFile;
-
-async function change({ file: link, mayMakeFile }: AccountOptions, edit: Edit): Promise<AccountFile> {
-  if (!mayMakeFile) readAccountFile(link); // says what is wrong with it, also that it is not there
-  const file = fs.existsSync(link) ? fs.realpathSync(link) : link; // a rename onto a link would replace the link alone
-  const release = await lock(`${file}.lock`);
-  try {
-    const before = mayMakeFile && !fs.existsSync(file) ? { accounts: [] } : readAccountFile(file);
-    const after = edit(before);
-    if (after !== before) writeAccountFile(file, after);
-    return after;
-  } finally {
-    release();
-  }
-}
-
-async function lock(file: string): Promise<() => void> {
-  const endMs = systemClock.nowMs() + waitMs;
-  for (;;) {
-    const taken = tryLock(file);
-    if (typeof taken === 'function') return taken;
-    if (systemClock.nowMs() > endMs) {
-      const text = 'process %d has held "%s" for %d s';
-      throw new VError({ name: 'AccountEditError' }, text, taken, file, waitMs / 1000);
-    }
-    await sleep(systemClock, pollMs);
-  }
+async function takeKey(options: AccountOptions, [holder = '', fingerprint = '']: readonly string[]): Promise<void> {
+  await changeAccounts(options, (before) => removeKey(before, holder, fingerprint));
 }

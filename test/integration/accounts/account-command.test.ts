@@ -30,7 +30,7 @@ async function accountHere(file: string, ...args: readonly string[]): Promise<st
   const print = (line: string) => void lines.push(line);
   const isOperator = args[1] === 'poseidon';
   try {
-    await command({ file, mayMakeFile: true, isOperator, uuid: undefined, isJson: false, print });
+    await command({ file, mayMakeFile: true, isOperator, uuid: undefined, onRequest: false, isJson: false, print });
   } catch (error) {
     return `failed: ${(error as Error).message}`;
   }
