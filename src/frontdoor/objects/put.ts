@@ -121,7 +121,7 @@ async function takeBytes(
   }
   const uploads = await openUploads(to, objectId, sizeBytes);
   if (request.headers.expect !== undefined) response.writeContinue();
-  const received = await receive({ source: request, uploads, sizeBytes, maxBytes, stallMs });
+  const received = await receive({ source: request, uploads, sizeBytes, maxBytes, stallMs, onFailed: to.onRefused });
   assertDigest(digest, received.md5);
   return { received, nodes: received.sizeBytes === 0 ? [] : uploads.map(({ node }) => node) };
 }

@@ -145,6 +145,8 @@ export interface ReceiveOptions {
   readonly maxBytes: number;
   /** Longest wait for the client's next byte, or for a node to take one. */
   readonly stallMs: number;
+  /** Told of the nodes at which it failed, if it did. */
+  readonly onFailed: (node: StorageNode, error: unknown) => void;
 }
 
 export interface Received {
@@ -158,10 +160,11 @@ export interface Received {
  * @throws VError `MaxContentLengthExceeded`, `UploadTimeout`, `UploadAbandoned`, `NotEnoughSpace`, or of a node's failure.
  */
 export async function receive(options: ReceiveOptions): Promise<Received> {
-  const { uploads } = options;
-  const watch = startWatch(options.stallMs);
+  const { onFailed } = options;
+  const uploads = options.uploads.map(observed);
+  const watch = startWatch(options.stallMs, () => stallOf(uploads, options.stallMs));
   try {
-    const received = await Promise.race([pump(options, watch), watch.stalled]);
+    const received = await Promise.race([pump({ ...options, uploads }, watch), watch.stalled]);
     if (received.sizeBytes === 0) {
       for (const { upload } of uploads) upload.abort();
       return received;
@@ -172,12 +175,66 @@ export async function receive(options: ReceiveOptions): Promise<Received> {
     if (liar !== undefined) throw storedOtherwise(liar.node);
     return received;
   } catch (error) {
-    for (const { upload } of uploads) upload.abort();
+    for (const { node, failure } of uploads) if (failure() !== undefined) onFailed(node, failure());
+    for (const { upload } of uploads) upload.abort(); // fails, too, what did not
     if (statusOf(error) === insufficientStorage) throw httpError('NotEnoughSpace', megabytes(options.maxBytes));
     throw error;
   } finally {
     watch.stop();
   }
+}
+
+interface ObservedUpload extends OpenUpload {
+  /** What the node failed with. */
+  readonly failure: () => unknown;
+  /** Whether it is the node that is waited for: bytes were given to it, and it has not taken them. */
+  readonly isAwaited: () => boolean;
+  /** The node has let it wait too long. */
+  readonly fail: (error: Error) => void;
+}
+
+function observed({ node, upload }: OpenUpload): ObservedUpload {
+  let failure: unknown;
+  let isAwaited = false;
+  async function watched<Result>(promise: Promise<Result>): Promise<Result> {
+    isAwaited = true;
+    try {
+      return await promise;
+    } catch (error) {
+      failure ??= error;
+      throw error;
+    } finally {
+      isAwaited = false;
+    }
+  }
+  return {
+    node,
+    upload: {
+      write(chunk) {
+        const wait = upload.write(chunk);
+        return wait === undefined ? undefined : watched(wait);
+      },
+      finish: () => watched(upload.finish()),
+      abort: () => upload.abort(),
+    },
+    failure: () => failure,
+    isAwaited: () => isAwaited,
+    fail(error) {
+      failure ??= error;
+    },
+  };
+}
+
+/** Whose silence it was: that of the nodes that have not taken what they were given, else the client's. */
+function stallOf(uploads: readonly ObservedUpload[], stallMs: number): Error {
+  const silent = uploads.filter((upload) => upload.isAwaited());
+  for (const upload of silent) upload.fail(silence(upload.node, stallMs));
+  const [first] = silent;
+  return first === undefined ? httpError('UploadTimeout') : silence(first.node, stallMs);
+}
+
+function silence(node: StorageNode, stallMs: number): Error {
+  return new VError({ name: 'StorageNodeError' }, 'storage node %s took nothing for %d ms', node.id, stallMs);
 }
 
 async function pump({ source, uploads, maxBytes, sizeBytes: announced }: ReceiveOptions, watch: Watch) {
@@ -204,7 +261,7 @@ async function pump({ source, uploads, maxBytes, sizeBytes: announced }: Receive
 /** A body of known, small size. @throws VError `UploadTimeout`, `UploadAbandoned`. */
 export async function readSmall(request: Request, stallMs: number): Promise<Buffer> {
   if (request.complete) return readBody(request);
-  const watch = startWatch(stallMs);
+  const watch = startWatch(stallMs, () => httpError('UploadTimeout'));
   request.on('data', watch.progress);
   try {
     return await Promise.race([readBody(request), watch.stalled]);
@@ -224,10 +281,10 @@ interface Watch {
   stop(): void;
 }
 
-function startWatch(stallMs: number): Watch {
+function startWatch(stallMs: number, stall: () => Error): Watch {
   let timer: NodeJS.Timeout | undefined;
   const stalled = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(httpError('UploadTimeout')), stallMs);
+    timer = setTimeout(() => reject(stall()), stallMs);
   });
   stalled.catch(() => {}); // whoever races against it is told; when nobody does any more there is nothing to tell
   return { progress: () => timer?.refresh(), stalled, stop: () => clearTimeout(timer) };

@@ -107,10 +107,11 @@ async function storeParts(at: Call, record: UploadRecord, parts: readonly Object
   let md5 = emptyMd5;
   if (sizeBytes > 0) {
     const wanted = { copies: record.numCopies, maxBytes: sizeBytes, neededBytes: sizeBytes };
-    const uploads = await openUploads(await destination(at, wanted), objectId, sizeBytes);
+    const to = await destination(at, wanted);
+    const uploads = await openUploads(to, objectId, sizeBytes);
     const stallMs = services.config.dataTimeoutMs;
     const source = joinedParts(at, parts);
-    md5 = (await receive({ source, uploads, sizeBytes, maxBytes: sizeBytes, stallMs })).md5;
+    md5 = (await receive({ source, uploads, sizeBytes, maxBytes: sizeBytes, stallMs, onFailed: to.onRefused })).md5;
     nodes = uploads.map(({ node }) => node);
   }
   if (digest !== undefined && digest !== md5) {
