@@ -44,9 +44,18 @@ export function layoutOf(dataDirectory: string): Layout {
 /** Makes the directories that `up` itself writes to. Safe to repeat. */
 export function makeDirectories(layout: Layout): void {
   for (const name of ['', 'etc', 'log', 'moray', 'run', 'storage', 'zones']) {
-    fs.mkdirSync(path.join(layout.data, name), { recursive: true, mode: 0o700 });
+    makeDirectory(path.join(layout.data, name));
   }
 }
+
+/** With those above it. Not Node's `recursive`: that tries for ever where the system refuses with ENOENT, as in /proc. */
+function makeDirectory(directory: string): void {
+  if (fs.statSync(directory, { throwIfNoEntry: false })?.isDirectory() === true) return;
+  const parent = path.dirname(directory);
+  if (parent !== directory) makeDirectory(parent);
+  fs.mkdirSync(directory, { mode: 0o700 });
+}
+
 /** Replaces a file as a whole: a reader, or a crash, sees the old content or the new. */
 export function writeWhole(file: string, content: string, mode = 0o600): void {
   const temporary = `${file}.${process.pid}.new`;

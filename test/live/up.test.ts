@@ -32,6 +32,12 @@ t.test('a one-box: its command line, its environment, mistakes', { timeout: 180_
   t.notOk(fs.existsSync(`${box.data}/none`), 'which leaves nothing behind');
   const stranger = await execute(marlinCommand, ['up', '--data', `${box.data}/none`, '--account', '../x'], {});
   t.match(stranger.stderr, /"..\/x" cannot be the login of an account: it takes a letter/);
+  const nowhere = await execute(marlinCommand, ['up', '--data', '/proc/marlin'], {});
+  t.same(nowhere, {
+    status: 1,
+    stdout: '',
+    stderr: "marlin: ENOENT: no such file or directory, mkdir '/proc/marlin'\n",
+  });
   for (const [images, message] of [
     [`${box.data}/nowhere`, /^marlin: images: ENOENT: no such file or directory, scandir '.+\/nowhere'\n$/],
     [`${box.data}/etc`, /^marlin: no directory in ".+\/etc" is called like an image, such as base-17\.4\.0\n$/],
