@@ -67,6 +67,7 @@ bench: all
 	env -u NODE_EXTRA_CA_CERTS node build/tools/bench/main.js
 	env -u NODE_EXTRA_CA_CERTS node build/tools/bench/overhead.js
 	env -u NODE_EXTRA_CA_CERTS node build/tools/bench/zones.js
+	env -u NODE_EXTRA_CA_CERTS node build/tools/bench/supervisor.js
 
 # Supervisors in virtual time with everything that can go wrong: SEEDS=200 by default, about four a second.
 sim: all

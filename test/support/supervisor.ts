@@ -5,7 +5,6 @@
 import { randomUUID } from 'node:crypto';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Test } from 'tap';
 import VError from 'verror';
 import type { AccountAnswer } from '../../src/accounts/types.js';
 import { createBus } from '../../src/bus/bus.js';
@@ -28,6 +27,7 @@ import type { SupervisorConfig } from '../../src/supervisor/config.js';
 import { type Supervisor, startSupervisor } from '../../src/supervisor/supervisor.js';
 import { createRemover } from '../../src/supervisor/tasks/remove.js';
 import { startTestMoray } from './moray.js';
+import type { TestContext } from './one-box.js';
 import { supervisorConfig } from './supervisor-config.js';
 
 export const owner = '11111111-1111-4111-8111-111111111111';
@@ -62,6 +62,7 @@ export class TaskFailure extends Error {
 }
 
 export interface World {
+  readonly morayUrl: string;
   readonly client: MorayClient;
   readonly bus: Bus;
   readonly removed: string[];
@@ -99,7 +100,7 @@ export interface FakeAgent {
   stop(): Promise<void>;
 }
 
-export async function startWorld(t: Test): Promise<World> {
+export async function startWorld(t: TestContext): Promise<World> {
   const moray = await startTestMoray(t);
   const { client } = moray;
   await ensureBuckets({ moray: client, buckets: defaultBuckets, clock: systemClock, log });
@@ -129,6 +130,7 @@ export async function startWorld(t: Test): Promise<World> {
   });
 
   const world: World = {
+    morayUrl: moray.url,
     client,
     bus,
     removed,
