@@ -46,6 +46,8 @@ export interface Job {
   /** What `stats` was when last saved. */
   savedStats: string;
   savedAtMs: number;
+  /** Its counters are being saved. */
+  saving: boolean;
   readonly phases: PhaseState[];
   /** Hints: unfinished tasks per agent, those of reducers apart. Changed by pipeline/load.ts. */
   readonly unfinished: { readonly map: Map<string, number>; readonly reduce: Map<string, number> };
@@ -69,6 +71,8 @@ export interface Job {
   cancelMarked: boolean;
   /** Intermediate objects of the cancelled job are gone. */
   cleanedUp: boolean;
+  /** Reducers are being placed. */
+  placing: boolean;
   /** Writes under way that name a reducer's task as target; see tasks/reduce-retry.ts. */
   readonly writesTo: Map<string, number>;
   /** Marks of reducers' inputs wait until those writes are over. */
@@ -104,6 +108,7 @@ export function newJob(stored: Stored<JobRecord>, state: JobState, nowMs: number
     stats: { ...freshStats, ...stats },
     savedStats: JSON.stringify(stats ?? {}),
     savedAtMs: nowMs,
+    saving: false,
     phases: phases.map(({ type, count = 1 }) => ({
       isReduce: type === 'reduce',
       reducers: Array.from({ length: type === 'reduce' ? count : 0 }, () => undefined),
@@ -122,6 +127,7 @@ export function newJob(stored: Stored<JobRecord>, state: JobState, nowMs: number
     cancelling: false,
     cancelMarked: false,
     cleanedUp: false,
+    placing: false,
     writesTo: new Map(),
     marksWait: false,
     removals: 0,

@@ -50,14 +50,16 @@ export async function writeJob(
   return results;
 }
 
-/** The current attempt of each reducer. */
+/** The current attempt of each reducer, but of those that are known to have changed meanwhile. */
 export async function loadReducers(job: Job, context: DomainContext): Promise<void> {
   if (!job.phases.some(({ isReduce }) => isReduce)) return;
+  const known = job.phases.map(({ reducers }) => [...reducers]);
   const current = and(eq('jobId', job.jobId), present('rIdx'), absent('timeRetried'));
   for await (const { value } of context.bus.find<TaskRecord>('task', current)) {
     const reducers = job.phases[value.phaseNum]?.reducers;
     const index = value.rIdx;
     if (reducers === undefined || index === undefined || index >= reducers.length) continue;
+    if (reducers[index] !== known[value.phaseNum]?.[index]) continue;
     reducers[index] = asReducer(value);
   }
 }

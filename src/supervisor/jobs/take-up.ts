@@ -74,18 +74,35 @@ function begin(job: Job, context: DomainContext): void {
   context.changed(job);
 }
 
+interface Place {
+  readonly phase: number;
+  readonly reducer: number;
+}
+
 /** Gives an agent to each reducer that has none, if any lives. */
 export async function placeMissing(job: Job, context: DomainContext): Promise<void> {
   const missing = job.phases.flatMap(({ reducers, reducersRefused }, phase) =>
     reducers.flatMap((reducer, index) => (reducer || reducersRefused ? [] : [{ phase, reducer: index }])),
   );
-  if (missing.length === 0 || job.cancelled !== null) return;
+  if (missing.length === 0 || job.placing || job.cancelled !== null) return;
+  if (context.agents.living().length === 0 && context.mayReturn('')) return;
+  // Not twice at a time: of two equal records nobody could tell who wrote them. In hand, so that a cancellation that
+  // comes meanwhile marks these tasks too.
+  job.placing = true;
+  job.inHand++;
+  try {
+    if (context.agents.living().length > 0) await place(job, missing, context);
+    else await refuseReducers(job, missing, context);
+  } finally {
+    job.placing = false;
+    job.inHand--;
+    context.changed(job);
+  }
+}
+
+async function place(job: Job, missing: readonly Place[], context: DomainContext): Promise<void> {
   const loadOf = (agent: string) => context.load.of(agent);
   const plan = placeReducers(job.stored.value, missing, context.agents.living(), loadOf, context.env());
-  if (plan.reducers.length === 0) {
-    if (!context.mayReturn('')) await refuseReducers(job, missing, context);
-    return;
-  }
   const told = new Set(plan.reducers.map(({ agent }) => agent));
   const results = await context.write(plan.operations, {
     notify: [...told].map((agent): readonly [string, readonly BucketName[]] => [agentChannel(agent), ['task']]),
@@ -93,15 +110,10 @@ export async function placeMissing(job: Job, context: DomainContext): Promise<vo
   if (results === null) return loadReducers(job, context); // somebody placed them: this process, before it was killed
   rememberReducers(job, plan.reducers, context.load);
   context.wake('jobInputs', 'taskOutputs');
-  context.changed(job);
 }
 
 /** No agent for as long as one is lost: the job ends without these reducers, and its user is told once. */
-async function refuseReducers(
-  job: Job,
-  missing: readonly { phase: number; reducer: number }[],
-  context: DomainContext,
-): Promise<void> {
+async function refuseReducers(job: Job, missing: readonly Place[], context: DomainContext): Promise<void> {
   for (const { phase, reducer } of missing) {
     const errorId = `${job.jobId}.${phase}.${reducer}`;
     const error = taskErrors.noServersForReducer(reducer, phase);
@@ -112,5 +124,4 @@ async function refuseReducers(
     if (state !== undefined) state.reducersRefused = true;
   }
   context.wake('jobInputs', 'taskOutputs');
-  context.changed(job);
 }

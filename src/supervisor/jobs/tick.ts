@@ -27,8 +27,8 @@ function tickJob(job: Job, stamps: boolean, nowMs: number, context: DomainContex
   if (!job.inputEnded && tunables.timeJobIdleClose > 0 && idleMs > tunables.timeJobIdleClose) {
     job.lastInputMs = nowMs;
     context.follow('ending idle input', endIdleInput(job, context));
-  } else if (isSaveDue(job, tunables.timeJobSave, nowMs) && !job.busy) {
-    context.follow('a save', writeJob(job, {}, context, [], [[jobChannel(job.jobId), ['job']]]));
+  } else if (isSaveDue(job, tunables.timeJobSave, nowMs) && !job.busy && !job.saving) {
+    context.follow('a save', save(job, context));
   }
   // Inputs that a front door wrote in the moment of the claim; none are looked for in a job that stands still.
   const expectsInput = job.inputEnded ? job.inputsLeft > 0 : idleMs < 2 * tunables.timeJobStill;
@@ -38,6 +38,16 @@ function tickJob(job: Job, stamps: boolean, nowMs: number, context: DomainContex
   job.nextLookMs = nowMs + tunables.timeJobStill * Math.min(longestPause, 2 ** job.stillLooks);
   job.stillLooks++;
   lookAtStill(job, context);
+}
+
+/** One at a time: while the store is slow they would line up, each refused for the etag of the one before. */
+async function save(job: Job, context: DomainContext): Promise<void> {
+  job.saving = true;
+  try {
+    await writeJob(job, {}, context, [], [[jobChannel(job.jobId), ['job']]]);
+  } finally {
+    job.saving = false;
+  }
 }
 
 function lookAtStill(job: Job, context: DomainContext): void {

@@ -9,12 +9,13 @@ import type { TaskInputRecord } from '../../records/task-input.js';
 import { chooseAgent } from '../agents.js';
 import type { DomainContext } from '../domain-context.js';
 import { adjustCount, adjustOpen, type Job, lastPhase } from '../jobs/job.js';
+import { loadReducers } from '../jobs/load.js';
 import { retryOrigin } from '../pipeline/decide.js';
 import type { Pipeline } from '../pipeline/pipeline.js';
 import { unblock } from '../pipeline/window.js';
 import { commitTask } from './commit.js';
 import { countOutputs, inputArrived } from './mark.js';
-import { copyInput, retryReduce } from './reduce-retry.js';
+import { copyInput, followRetry, retryReduce } from './reduce-retry.js';
 
 export async function commitDone(task: Stored<TaskRecord>, job: Job, context: DomainContext): Promise<void> {
   const { value } = task;
@@ -34,6 +35,7 @@ export async function commitDone(task: Stored<TaskRecord>, job: Job, context: Do
   if (results === null) {
     reducer?.set(reducer.current);
     context.wake('doneTasks');
+    if (reducer !== undefined) await loadReducers(job, context); // it may have been done, and the answer was lost
     return;
   }
   if (commit.outcome === 'ok') job.stats.nTasksCommittedOk++;
@@ -68,8 +70,9 @@ function reducerOf(job: Job, task: TaskRecord) {
   if (reducers === undefined || index === undefined || current?.taskId !== task.taskId) return undefined;
   return {
     current,
+    /** Unless it has a successor by now. */
     set: (reducer: typeof current) => {
-      reducers[index] = reducer;
+      if (reducers[index]?.taskId === task.taskId) reducers[index] = reducer;
     },
   };
 }
@@ -92,12 +95,10 @@ export async function retryTask(
   const retry = retryReduce(task, { agent, generation }, context.env());
   const notify: (readonly [string, readonly BucketName[]])[] = [[agentChannel(agent), ['task']]];
   if ((await context.write(retry.operations, { notify })) === null) {
-    context.wake('retryTasks');
+    context.wake('retryTasks', 'markRetry');
     return;
   }
-  if (value.rIdx !== undefined)
-    phase.reducers[value.rIdx] = { taskId: retry.taskId, agent, generation, finished: false };
-  if (value.timeInputDone === undefined) phase.told = false;
+  followRetry(value, { taskId: retry.taskId, agent, generation }, job);
   context.load.adjust(job, 'reduce', agent, 1);
   adjustOpen(job, value.phaseNum, 1); // the failed one is through when its inputs are moved, the new one is open
   job.stats.nTasksDispatched++;

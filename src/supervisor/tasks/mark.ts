@@ -13,7 +13,7 @@ import type { DomainContext } from '../domain-context.js';
 import { adjustOpen, type Job, lastPhase } from '../jobs/job.js';
 import { isAnonymousOfPhase } from '../pipeline/names.js';
 import { afterOutputs, markInputsForRemoval, markOutputs, updateTask } from './commit.js';
-import { endPointing, pointInputsOn } from './reduce-retry.js';
+import { endPointing, followRetry, pointInputsOn } from './reduce-retry.js';
 
 export async function markOutputsOf(task: Stored<TaskRecord>, job: Job, context: DomainContext): Promise<void> {
   const { value } = task;
@@ -92,6 +92,8 @@ export async function markInputsOf(task: Stored<TaskRecord>, job: Job, context: 
 export async function pointInputsOfFailed(task: Stored<TaskRecord>, job: Job, context: DomainContext): Promise<void> {
   const { value } = task;
   const limit = context.tunables.maxRecordsPerUpdate;
+  const { retryTaskId: taskId = '', retryMantaComputeId: agent = '', retryAgentGeneration: generation = '' } = value;
+  followRetry(value, { taskId, agent, generation }, job);
   let more = true;
   while (more) {
     const arriving = await inputsArrive(value.taskId, job, context);

@@ -7,8 +7,9 @@
  *      `timeInputsMarkRetryDone` on the failed task, `timeDispatchDone` on the new one, which now may be committed
  *   3. each task input that points on is copied to the new task and marked `timeRetried`, in one batch
  *
- * Invariants: (1) no input is lost: a write of an input under way to the failed task, or a copy still to be made into
- * it, forces another lap; (2) the new task cannot be committed, hence not fail and be retried in turn, before all
+ * Invariants: (1) no input is lost: before the first lap nobody sends any more to the failed task, also when the answer to
+ * 1 was lost and only the mark tells; a write of an input under way to it, or a copy still to be made into it, forces
+ * another lap; (2) the new task cannot be committed, hence not fail and be retried in turn, before all
  * inputs of the failed one point to it.
  */
 import type { Operation, Stored } from '../../bus/types.js';
@@ -18,6 +19,7 @@ import { absent, and, eq } from '../../moray/client/filter.js';
 import type { TaskRecord } from '../../records/task.js';
 import type { TaskInputRecord } from '../../records/task-input.js';
 import { newId } from '../ids.js';
+import type { Job, Reducer } from '../jobs/job.js';
 import { nextAttempt } from '../pipeline/decide.js';
 import { updateTask } from './commit.js';
 import { type Placement, putNew, reduceTask } from './new-records.js';
@@ -57,6 +59,15 @@ export function retryReduce(failed: Stored<TaskRecord>, placement: Placement, en
     taskId,
     operations: [putNew('task', taskId, task), { op: 'put', bucket, key, etag, value: { ...value, ...mark } }],
   };
+}
+
+/** From now on inputs go to the new attempt; if that has a successor already, to that one. */
+export function followRetry(failed: TaskRecord, next: Omit<Reducer, 'finished'>, job: Job): void {
+  const phase = job.phases[failed.phaseNum];
+  const index = failed.rIdx;
+  if (phase === undefined || index === undefined || phase.reducers[index]?.taskId !== failed.taskId) return;
+  phase.reducers[index] = { ...next, finished: false };
+  if (failed.timeInputDone === undefined) phase.told = false;
 }
 
 /** One lap of pointing inputs to the new task. */
