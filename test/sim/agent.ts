@@ -37,7 +37,7 @@ export interface AgentWorld {
 
 const slotCount = 3;
 const acceptAhead = 4;
-const pollMs = 500;
+const pollMs = 1_000;
 const checkAfterMs = 15_000;
 
 export async function runAgent(life: Life, chance: Chance, world: AgentWorld): Promise<void> {

@@ -15,9 +15,14 @@ export interface Indexed {
   readonly columns: Readonly<Record<string, Encoded | null>>;
 }
 
-export interface Indexes<Row extends Indexed> {
+export interface SearchPlan<Row extends Indexed> {
   /** Rows among which are all that match, in the order of `_id`. */
-  candidates(filter: Filter): Iterable<Row>;
+  candidates(): Iterable<Row>;
+}
+
+export interface Indexes<Row extends Indexed> {
+  /** How to search for the same again and again. */
+  plan(filter: Filter): SearchPlan<Row>;
   changed(before: Row | undefined, after: Row | null): void;
 }
 
@@ -45,21 +50,29 @@ export function createIndexes<Row extends Indexed>(
   }
 
   return {
-    candidates(filter) {
+    plan(filter) {
       const asked = partsOf(filter);
-      let best: { readonly lists: readonly SortedRows<Row>[]; readonly count: number } | null = null;
-      for (const path of usable) {
+      const choices = usable.flatMap((path) => {
         const keys = keysFor(path, asked);
-        if (keys === null || (path === every && best !== null)) continue;
-        const { entries } = made.get(path) ?? make(path);
-        const lists = keys.flatMap((key) => entries.get(key) ?? []);
-        const count = lists.reduce((sum, list) => sum + list.size, 0);
-        if (best === null || count < best.count) best = { lists, count };
-      }
-      const [only, ...more] = best?.lists ?? [];
-      if (only === undefined) return [];
-      if (more.length === 0) return only.from(asked.leastId);
-      return (best?.lists ?? []).flatMap((list) => [...list.from(asked.leastId)]).sort((a, b) => a.id - b.id);
+        return keys === null ? [] : [{ path, keys }];
+      });
+      const indexed = choices.filter(({ path }) => path !== every);
+      const ways = indexed.length > 0 ? indexed : choices;
+      return {
+        candidates() {
+          let best: { readonly lists: readonly SortedRows<Row>[]; readonly count: number } | null = null;
+          for (const { path, keys } of ways) {
+            const { entries } = made.get(path) ?? make(path);
+            const lists = keys.flatMap((key) => entries.get(key) ?? []);
+            const count = lists.reduce((sum, list) => sum + list.size, 0);
+            if (best === null || count < best.count) best = { lists, count };
+          }
+          const [only, ...more] = best?.lists ?? [];
+          if (only === undefined) return [];
+          if (more.length === 0) return only.from(asked.leastId);
+          return (best?.lists ?? []).flatMap((list) => [...list.from(asked.leastId)]).sort((a, b) => a.id - b.id);
+        },
+      };
     },
     changed(before, after) {
       for (const index of made.values()) {

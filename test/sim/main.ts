@@ -2,26 +2,24 @@
  * `make sim`: runs seeds and ends with status 1 at the first that fails, with the shortest trace that still does.
  *
  * Settings, in the environment: SEEDS, how many (200); FIRST, from which on (1); SEED, this one only, with its trace;
- * BRIEF, no traces; KEEP_GOING, do not stop at a failure.
+ * BRIEF, no traces; KEEP_GOING, do not stop at a failure; THREADS, how many seeds at a time (as many as there are cores).
  */
+import os from 'node:os';
+import { makePlan } from './plan.js';
+import { outcomesOf } from './seeds.js';
 import { findShortest } from './shortest.js';
-import { type Outcome, runSeed } from './world.js';
+import { runSeed } from './world.js';
 
 const setting = (name: string) => (process.env[name] === undefined ? undefined : Number(process.env[name]));
 const isSet = (name: string) => process.env[name] !== undefined;
 const say = (line: string) => process.stdout.write(`${line}\n`);
 
-process.on('unhandledRejection', (error) => {
-  say(`a rejection that nobody handles: ${(error as Error)?.stack ?? error}`);
-  process.exit(1);
-});
-
-async function explain(outcome: Outcome): Promise<void> {
-  say(`seed ${outcome.seed}: ${outcome.violation}`);
-  const without = await findShortest(outcome, runSeed);
+async function explain(seed: number, violation: string): Promise<void> {
+  say(`seed ${seed}: ${violation}`);
+  const without = await findShortest({ seed, plan: makePlan(seed) }, runSeed);
   say(`the shortest that still fails leaves out ${JSON.stringify(without)}; its trace:`);
-  await runSeed(outcome.seed, { without, trace: say });
-  say(`again: SEED=${outcome.seed} make sim`);
+  await runSeed(seed, { without, trace: say });
+  say(`again: SEED=${seed} make sim`);
 }
 
 const only = setting('SEED');
@@ -32,21 +30,28 @@ if (only !== undefined) {
 } else {
   const first = setting('FIRST') ?? 1;
   const count = setting('SEEDS') ?? 200;
-  let [events, commits, longestMs, failures] = [0, 0, 0, 0];
+  const threads = setting('THREADS') ?? os.availableParallelism();
+  const isBrief = isSet('BRIEF') || isSet('KEEP_GOING');
+  let [seeds, events, commits, longestMs, failures, tookMs] = [0, 0, 0, 0, 0, 0];
+  let unexplained: (() => Promise<void>) | null = null;
   const startMs = Date.now();
-  for (let seed = first; seed < first + count; seed++) {
-    const outcome = await runSeed(seed);
+  for await (const { seed, violation, ...outcome } of outcomesOf({ first, count, threads })) {
+    tookMs = Date.now() - startMs;
+    seeds++;
     events += outcome.events;
     commits += outcome.commits;
     longestMs = Math.max(longestMs, outcome.calmToDoneMs);
-    if (outcome.violation === null) continue;
+    if (violation === null) continue;
     failures++;
     process.exitCode = 1;
-    if (isSet('BRIEF') || isSet('KEEP_GOING')) say(`seed ${seed}: ${outcome.violation.split('\n')[0]?.slice(0, 300)}`);
-    else await explain(outcome);
+    if (isBrief) say(`seed ${seed}: ${violation.split('\n')[0]?.slice(0, 300)}`);
+    else unexplained = () => explain(seed, violation);
     if (!isSet('KEEP_GOING')) break;
   }
-  const tookS = ((Date.now() - startMs) / 1000).toFixed(0);
-  say(`${count} seeds from ${first}: ${failures} failed; ${commits} commits, ${events} events, in ${tookS} s`);
+  await unexplained?.();
+  say(
+    `${seeds} seeds from ${first}: ${failures} failed; ${commits} commits, ${events} events; ` +
+      `${(tookMs / 1000).toFixed(0)} s, ${((seeds * 1000) / tookMs).toFixed(1)} seeds a second on ${threads} threads`,
+  );
   say(`jobs were done at most ${(longestMs / 1000).toFixed(0)} s of virtual time after calm`);
 }

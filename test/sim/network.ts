@@ -52,6 +52,8 @@ export interface Network {
   faults: Faults;
   /** The store is away until then. */
   awayUntilMs: number;
+  /** When a call was last lost without a word: who made it may wait for an answer for long. */
+  readonly lostSilentlyMs: number;
   /** @param isReliable nothing is lost: for users, whom a fault would only make try again. */
   clientOf(life: Life, isReliable?: boolean): MorayClient;
   /** Ends the listeners of a process, or kills them silently. */
@@ -60,12 +62,20 @@ export interface Network {
   delay(life: Life, action: () => void): void;
 }
 
-const fastMs = 3;
+const defaultWayMs = 3;
 const slowMs = 8_000;
 
-export function createNetwork(store: Store, time: VirtualTime, chance: Chance): Network {
+/** @param longestWayMs of a call that is not slow. */
+export function createNetwork(
+  store: Store,
+  time: VirtualTime,
+  chance: Chance,
+  longestWayMs: number = defaultWayMs,
+): Network {
   const listeners = new Set<Listener>();
-  const wayMs = () => (chance.happens(network.faults.slow) ? chance.next() * slowMs : 0.1 + chance.next() * fastMs);
+  let lostSilentlyMs = Number.NEGATIVE_INFINITY;
+  const wayMs = () =>
+    chance.happens(network.faults.slow) ? chance.next() * slowMs : 0.1 + chance.next() * longestWayMs;
   const isCutOff = (life: Life) => Math.max(network.awayUntilMs, life.cutOffUntilMs) > time.nowMs;
 
   const call = <Answer>(life: Life, isReliable: boolean, apply: () => Answer): Promise<Answer> =>
@@ -78,7 +88,8 @@ export function createNetwork(store: Store, time: VirtualTime, chance: Chance): 
       const arrivesAnyway = chance.happens(0.5);
       const back = (settle: () => void) => void time.after(wayMs(), () => life.deliver(settle));
       const lost = () => {
-        if (!isSilent) back(() => reject(new VError({ name: 'FastTransportError' }, 'connection lost')));
+        if (isSilent) lostSilentlyMs = time.nowMs;
+        else back(() => reject(new VError({ name: 'FastTransportError' }, 'connection lost')));
       };
       time.after(wayMs(), () => {
         if (!life.isAlive && !arrivesAnyway) return;
@@ -103,7 +114,7 @@ export function createNetwork(store: Store, time: VirtualTime, chance: Chance): 
       if (chance.happens(faults.notifyLost)) continue;
       const times = chance.happens(faults.notifyDoubled) ? 2 : 1;
       for (let copy = 0; copy < times; copy++) {
-        const delayMs = chance.happens(faults.notifyLate) ? chance.next() * 10_000 : chance.next() * fastMs;
+        const delayMs = chance.happens(faults.notifyLate) ? chance.next() * 10_000 : chance.next() * longestWayMs;
         time.after(delayMs, () => {
           if (listener.isDead || isCutOff(listener.life)) return;
           listener.life.deliver(() => {
@@ -119,6 +130,9 @@ export function createNetwork(store: Store, time: VirtualTime, chance: Chance): 
   const network: Network = {
     faults: noFaults,
     awayUntilMs: 0,
+    get lostSilentlyMs() {
+      return lostSilentlyMs;
+    },
     clientOf(life, isReliable = false) {
       const find = async function* <Value>(
         ...args: Parameters<MorayClient['findObjects']>

@@ -23,6 +23,8 @@ export interface Plan {
   readonly jobs: readonly JobPlan[];
   readonly tunables: Partial<Tunables>;
   readonly faults: Faults;
+  /** The longest that a call is on its way, one way, when it is not slow. */
+  readonly wayMs: number;
   readonly killed: number;
   readonly fails: number;
   readonly troubles: readonly Trouble[];
@@ -75,16 +77,16 @@ export function makePlan(seed: number, without: Without = {}): Plan {
     objects,
     jobs: jobs.filter((_, index) => without.jobs?.includes(index) !== true),
     tunables: {
-      timeAgentPoll: 1_000,
-      timeAgentTimeout: 6_000,
-      timeHeartbeat: 1_000,
+      timeAgentPoll: 2_000,
+      timeAgentTimeout: 8_000,
+      timeHeartbeat: 2_000,
       timeJobSave: 500,
-      timeJobStill: 3_000,
+      timeJobStill: chance.pick([100, 3_000]),
       timeMarkInputs: 2_000,
       timePatience: 5_000,
-      timePoll: 500,
-      timeWorkerAbandon: 5_000,
-      timeWorkerPoll: 1_000,
+      timePoll: 1_000,
+      timeWorkerAbandon: 7_000,
+      timeWorkerPoll: 2_000,
       maxRecordsPerUpdate: chance.pick([2, 3, 10, 500]),
       maxRecordsPerCancel: chance.pick([2, 5, 250]),
       maxTasksPerAgent: chance.pick([1, 3, 1000]),
@@ -92,6 +94,7 @@ export function makePlan(seed: number, without: Without = {}): Plan {
       maxPendingLocates: chance.pick([1, 100]),
     },
     faults,
+    wayMs: chance.pick([3, 30, 150, 400]),
     killed: rate(0.3),
     fails: rate(0.1),
     troubles: troubles.filter((_, index) => without.troubles?.includes(index) !== true),
@@ -134,7 +137,7 @@ function makeTroubles(chance: Chance, everybody: readonly string[], calmMs: numb
   const pauseMs = chance.pick([1_500, 4_000, 10_000, 100_000]);
   for (let atMs = chance.next() * pauseMs; atMs < calmMs; atMs += chance.next() * 2 * pauseMs) {
     const who = chance.pick(everybody);
-    const forMs = chance.next() * chance.pick([500, 3_000, 15_000]);
+    const forMs = chance.next() * chance.pick([500, 4_000, 20_000]);
     switch (chance.pick(['crash', 'crash', 'crash', 'still', 'cut off', 'drop', 'kill', 'clock', 'away'] as const)) {
       case 'crash':
         troubles.push({ what: 'crash', who, atMs, backAfterMs: forMs });

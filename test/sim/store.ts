@@ -18,7 +18,7 @@ import { type Filter, parseFilter } from '../../src/moray/server/filters/parse.j
 import type { AccessPath } from '../../src/records/bucket-config.js';
 import { bucketConfigs } from '../../src/records/bucket-configs.js';
 import { type BucketName, defaultBuckets } from '../../src/records/buckets.js';
-import { createIndexes, type Indexes } from './indexes.js';
+import { createIndexes, type Indexes, type SearchPlan } from './indexes.js';
 
 export type Value = Readonly<Record<string, unknown>>;
 
@@ -28,10 +28,21 @@ export interface Row {
   readonly etag: string;
   readonly mtimeMs: number;
   /** As it was put. */
-  readonly base: string;
-  readonly columns: Readonly<Record<string, Encoded | null>>;
+  readonly put: Put;
+  readonly columns: Columns;
   /** As readers see it. */
   readonly value: Value;
+  /** The same, for somebody who may change it. */
+  copy(): Value;
+}
+
+type Columns = Readonly<Record<string, Encoded | null>>;
+
+/** Heartbeats and fences put the same again and again: it is looked at once. */
+interface Put {
+  readonly text: string;
+  readonly etag: string;
+  readonly columns: Columns;
 }
 
 export interface StoreOptions {
@@ -54,7 +65,20 @@ interface Bucket {
   readonly rows: Map<string, Row>;
   readonly indexes: Indexes<Row>;
   nextId: number;
+  /** Counts what was changed. */
+  version: number;
 }
+
+/** What is known of a text that the store was searched with: most searches are repeated, and find the same nothing. */
+interface Search {
+  readonly filter: Filter;
+  readonly plan: SearchPlan<Row>;
+  /** All that it finds, if that is little, and how many rows were looked at for it; as of this version of the bucket. */
+  found: { readonly rows: readonly Row[]; readonly lookedAt: number; readonly version: number } | null;
+}
+
+const searchLimit = 2_000;
+const foundLimit = 10;
 
 export interface Store {
   batch(requests: readonly BatchRequest[], writer: string): { readonly etags: readonly BatchEntry[] };
@@ -78,6 +102,7 @@ const internalTypes: Readonly<Record<string, IndexType | undefined>> = {
 
 export function createStore(nowMs: () => number, onCommit: OnCommit, { isLarge = false }: StoreOptions = {}): Store {
   const buckets = new Map<string, Bucket>();
+  const searches = new Map<string, Search>();
   let updates = 0;
   let lookedAt = 0;
   for (const [name, { index, options }] of Object.entries(bucketConfigs))
@@ -94,7 +119,8 @@ export function createStore(nowMs: () => number, onCommit: OnCommit, { isLarge =
     const types = new Map(fields.map((field) => [field.name, field.type]));
     const typeOf = (attribute: string) => types.get(attribute) ?? internalTypes[attribute];
     const rows = new Map<string, Row>();
-    buckets.set(name, { name, fields, typeOf, rows, indexes: createIndexes(paths, () => rows.values()), nextId: 1 });
+    const indexes = createIndexes<Row>(paths, () => rows.values());
+    buckets.set(name, { name, fields, typeOf, rows, indexes, nextId: 1, version: 0 });
   }
 
   function bucketOf(name: string): Bucket {
@@ -104,23 +130,16 @@ export function createStore(nowMs: () => number, onCommit: OnCommit, { isLarge =
   }
 
   function set(bucket: Bucket, key: string, row: Row | null): void {
+    bucket.version++;
     bucket.indexes.changed(bucket.rows.get(key), row);
     if (row === null) bucket.rows.delete(key);
     else bucket.rows.set(key, row);
   }
 
-  function rowOf(bucket: Bucket, row: Omit<Row, 'value' | 'mtimeMs'>, parsed?: Value): Row {
-    const { id, key, etag, base, columns } = row;
-    if (isLarge) return new LargeRow(bucket, id, key, etag, nowMs(), base, columns);
-    return {
-      id,
-      key,
-      etag,
-      base,
-      columns,
-      mtimeMs: nowMs(),
-      value: overlaid(bucket, parsed ?? JSON.parse(base), columns),
-    };
+  function rowOf(bucket: Bucket, row: Omit<Row, 'value' | 'mtimeMs' | 'copy'>): Row {
+    const { id, key, etag, put, columns } = row;
+    const made = new LargeRow(bucket, id, key, etag, nowMs(), put, columns);
+    return isLarge ? made : new SmallRow(made);
   }
 
   function put(bucket: Bucket, key: string, value: object, expected: string | null | undefined): Row {
@@ -128,16 +147,9 @@ export function createStore(nowMs: () => number, onCommit: OnCommit, { isLarge =
     const actual = before?.etag ?? null;
     if (expected !== undefined && expected !== actual)
       throw etagConflict({ bucket: bucket.name, key, expected, actual });
-    const base = JSON.stringify(value);
-    const parsed = JSON.parse(base) as Value;
-    const columns: Record<string, Encoded | null> = {};
-    for (const { name, type } of bucket.fields) {
-      const encoded = encodeValue(type, parsed[name]);
-      if (encoded === undefined) throw new Error(`field "${name}" of ${bucket.name} cannot be ${parsed[name]}`);
-      columns[name] = encoded;
-    }
-    const id = before?.id ?? bucket.nextId++;
-    return rowOf(bucket, { id, key, etag: etagOf(parsed), base, columns }, parsed);
+    const text = JSON.stringify(value);
+    const put = before?.put.text === text ? before.put : encoded(bucket, text);
+    return rowOf(bucket, { id: before?.id ?? bucket.nextId++, key, etag: put.etag, put, columns: put.columns });
   }
 
   function update(bucket: Bucket, row: Row, fields: Value, etag: string): Row {
@@ -147,18 +159,37 @@ export function createStore(nowMs: () => number, onCommit: OnCommit, { isLarge =
       if (field === undefined) throw new Error(`${bucket.name} has no index "${name}"`);
       columns[name] = encodeValue(field.type, value) ?? columns[name] ?? null;
     }
-    return rowOf(bucket, { id: row.id, key: row.key, etag, base: row.base, columns });
+    return rowOf(bucket, { id: row.id, key: row.key, etag, put: row.put, columns });
   }
 
-  function select(bucket: Bucket, filter: Filter, limit: number): Row[] {
-    const found: Row[] = [];
-    for (const row of candidates(bucket, filter)) {
-      lookedAt++;
-      if (!isMatch(filter, row, bucket)) continue;
-      found.push(row);
-      if (found.length >= limit) break;
+  function searchFor(bucket: Bucket, text: string): Search {
+    const name = `${bucket.name} ${text}`;
+    const known = searches.get(name);
+    if (known !== undefined) return known;
+    const filter = parseFilter(text).root;
+    const search: Search = { filter, plan: bucket.indexes.plan(filter), found: null };
+    const [oldest] = searches.keys();
+    if (searches.size >= searchLimit && oldest !== undefined) searches.delete(oldest);
+    searches.set(name, search);
+    return search;
+  }
+
+  function select(bucket: Bucket, text: string, limit: number): readonly Row[] {
+    const search = searchFor(bucket, text);
+    if (search.found?.version === bucket.version) {
+      lookedAt += search.found.lookedAt;
+      return search.found.rows.slice(0, limit);
     }
-    return found;
+    const rows: Row[] = [];
+    const before = lookedAt;
+    for (const row of candidates(bucket, search)) {
+      lookedAt++;
+      if (!isMatch(search.filter, row, bucket)) continue;
+      rows.push(row);
+      if (rows.length >= limit) return rows;
+    }
+    if (rows.length <= foundLimit) search.found = { rows, lookedAt: lookedAt - before, version: bucket.version };
+    return rows;
   }
 
   function apply(request: BatchRequest, set: (bucket: Bucket, key: string, row: Row | null) => void): BatchEntry {
@@ -171,12 +202,12 @@ export function createStore(nowMs: () => number, onCommit: OnCommit, { isLarge =
       }
       case 'update': {
         const etag = `u${(++updates).toString(16).padStart(7, '0')}`;
-        const rows = select(bucket, parseFilter(request.filter).root, request.options?.limit ?? 1000);
+        const rows = select(bucket, request.filter, request.options?.limit ?? 1000);
         for (const row of rows) set(bucket, row.key, update(bucket, row, request.fields, etag));
         return { bucket: bucket.name, count: rows.length, etag };
       }
       case 'deleteMany': {
-        const rows = select(bucket, parseFilter(request.filter).root, request.options?.limit ?? 1000);
+        const rows = select(bucket, request.filter, request.options?.limit ?? 1000);
         for (const row of rows) set(bucket, row.key, null);
         return { bucket: bucket.name, count: rows.length };
       }
@@ -206,7 +237,7 @@ export function createStore(nowMs: () => number, onCommit: OnCommit, { isLarge =
     },
     find(name, text, { limit = 1000, no_count = false } = {}) {
       const bucket = bucketOf(name);
-      const rows = select(bucket, parseFilter(text).root, no_count ? limit : Number.POSITIVE_INFINITY);
+      const rows = select(bucket, text, no_count ? limit : Number.POSITIVE_INFINITY);
       const count = no_count ? {} : { _count: rows.length };
       return rows.slice(0, limit).map((row) => ({ ...asObject(bucket, row), ...count }));
     },
@@ -251,10 +282,21 @@ function isMatch(filter: Filter, row: Row, bucket: Bucket): boolean {
 }
 
 /** Objects of the index are asked for by key, hundreds at a time. */
-function candidates(bucket: Bucket, filter: Filter): Iterable<Row> {
+function candidates(bucket: Bucket, { filter, plan }: Search): Iterable<Row> {
   const keys = keysIn(filter);
-  if (keys === null) return bucket.indexes.candidates(filter);
+  if (keys === null) return plan.candidates();
   return keys.flatMap((key) => bucket.rows.get(key) ?? []);
+}
+
+function encoded(bucket: Bucket, text: string): Put {
+  const value = JSON.parse(text) as Value;
+  const columns: Record<string, Encoded | null> = {};
+  for (const { name, type } of bucket.fields) {
+    const column = encodeValue(type, value[name]);
+    if (column === undefined) throw new Error(`field "${name}" of ${bucket.name} cannot be ${value[name]}`);
+    columns[name] = column;
+  }
+  return { text, etag: etagOf(value), columns };
 }
 
 /** Without its value, which is made for each reader. */
@@ -265,12 +307,49 @@ class LargeRow implements Row {
     readonly key: string,
     readonly etag: string,
     readonly mtimeMs: number,
-    readonly base: string,
-    readonly columns: Row['columns'],
+    readonly put: Put,
+    readonly columns: Columns,
   ) {}
 
   get value(): Value {
-    return overlaid(this.bucket, JSON.parse(this.base) as Value, this.columns);
+    return overlaid(this.bucket, JSON.parse(this.put.text) as Value, this.columns);
+  }
+
+  copy(): Value {
+    return this.value;
+  }
+}
+
+/** Its value is made once. */
+class SmallRow implements Row {
+  readonly id: number;
+  readonly key: string;
+  readonly etag: string;
+  readonly mtimeMs: number;
+  readonly put: Put;
+  readonly columns: Columns;
+  private made: Value | null = null;
+  private text: string | null = null;
+
+  constructor(private readonly row: LargeRow) {
+    ({
+      id: this.id,
+      key: this.key,
+      etag: this.etag,
+      mtimeMs: this.mtimeMs,
+      put: this.put,
+      columns: this.columns,
+    } = row);
+  }
+
+  get value(): Value {
+    this.made ??= this.row.value;
+    return this.made;
+  }
+
+  copy(): Value {
+    this.text ??= JSON.stringify(this.value);
+    return JSON.parse(this.text) as Value;
   }
 }
 
@@ -296,11 +375,10 @@ function overlaid(bucket: Bucket, base: Value, columns: Readonly<Record<string, 
 }
 
 function asObject(bucket: Bucket, row: Row): MorayObject<never> {
-  const value = JSON.parse(JSON.stringify(row.value)) as never;
   return {
     bucket: bucket.name,
     key: row.key,
-    value,
+    value: row.copy() as never,
     _id: row.id,
     _etag: row.etag,
     _mtime: row.mtimeMs,

@@ -22,6 +22,8 @@ export interface Aftermath {
   readonly store: Store;
   readonly supervisors: readonly string[];
   readonly contents: ReadonlyMap<string, Tokens>;
+  /** Keys of task inputs that were made for removal only, when their reducer had ended. */
+  readonly late: ReadonlySet<string>;
   /** What the program of each attempt was given, every time it ran. */
   readonly runs: ReadonlyMap<string, readonly (readonly string[])[]>;
 }
@@ -133,8 +135,8 @@ function judgeTask(taskId: string, task: TaskRecord, records: JobRecords, afterm
     const runs = aftermath.runs.get(taskId) ?? [];
     must(runs.length === 1, `task ${taskId} ran ${runs.length} times in one attempt`);
     if (task.rIdx !== undefined) {
-      const given = [...taskInputs.values()].filter((input) => input.taskId === taskId && !isLate(input, task));
-      const names = given.map(({ input }) => input).sort();
+      const given = [...taskInputs].filter(([key, input]) => input.taskId === taskId && !aftermath.late.has(key));
+      const names = given.map(([, { input }]) => input).sort();
       must(task.nInputs === names.length, `reducer ${taskId} was told of ${task.nInputs} inputs of ${names.length}`);
       must(
         JSON.stringify(names) === JSON.stringify([...(runs[0] ?? [])].sort()),
@@ -152,11 +154,6 @@ function judgeTask(taskId: string, task: TaskRecord, records: JobRecords, afterm
     );
     must(successors.length + shown.length === 1, `attempt ${taskId} has ${successors.length} successors`);
   } else must(own.length === 1 && shown.length === 1, `failed task ${taskId} has ${shown.length} visible errors`);
-}
-
-/** For a reducer that had ended: made for removal only. */
-function isLate(input: TaskInputRecord, task: TaskRecord): boolean {
-  return task.timeDone === undefined || (input.timeRead !== undefined && input.timeRead === input.timeDispatched);
 }
 
 /** Without visible errors all of it; with some, nothing that should not be there, and nothing twice. */

@@ -1,5 +1,6 @@
 /** Runs what a seed stands for: starts everybody, makes trouble, waits for calm and for all jobs, and judges. */
 import { createLogger, type Logger } from '../../src/common/logging.js';
+import { defaultBuckets } from '../../src/records/buckets.js';
 import type { Supervisor } from '../../src/supervisor/supervisor.js';
 import { supervisorConfig } from '../support/supervisor-config.js';
 import { runAgent } from './agent.js';
@@ -37,8 +38,14 @@ export interface RunOptions {
 const maxTaskRetries = 2;
 /** After trouble ended, a job that can finish does so within this time. */
 const patienceMs = 400_000;
-/** Then everybody is left alone for a while, to do what should not be left. */
-const afterMs = 60_000;
+/**
+ * Then everybody is left alone, to do what should not be left, until nothing but heartbeats has been written for so long
+ * that every query has run since (the rarest each 30 s, and a tenth more), also one whose answer was lost silently.
+ */
+const quietMs = 35_000;
+const lostAnswerMs = 60_000;
+/** It is not quiet within this time: somebody writes for ever. */
+const restlessMs = 200_000;
 
 const baseConfig = supervisorConfig({
   instanceUuid: 'sim',
@@ -62,15 +69,25 @@ export async function runSeed(seed: number, { without = {}, trace }: RunOptions 
     say(`VIOLATION ${violation}`);
   };
 
+  const unhandled = (error: unknown) => {
+    failed(new Violation(`a rejection that nobody handles: ${(error as Error)?.stack ?? error}`));
+  };
+  process.on('unhandledRejection', unhandled);
+
   const rules = createRules({
     store: () => store,
     isSupervisor: (writer) => supervisors.includes(writer),
     maxTaskRetries,
   });
+  let writtenMs = 0;
+  const late = new Set<string>();
   const onCommit = (changes: readonly Change[], writer: string): void => {
     commits++;
+    if (changes.some(({ bucket }) => bucket !== defaultBuckets.health)) writtenMs = time.nowMs;
     for (const { key, after } of changes) fingerprint = mixed(mixed(fingerprint, after?.etag ?? ''), key);
     fingerprint = mixed(fingerprint, String(time.nowMs));
+    for (const { bucket, key, before, after } of changes)
+      if (bucket === defaultBuckets.taskinput && before === null && after?.columns['timeRead']) late.add(key);
     if (trace !== undefined)
       for (const change of changes) if (change.before?.etag !== change.after?.etag) say(`${writer}: ${shown(change)}`);
     if (violation !== null) return;
@@ -81,7 +98,7 @@ export async function runSeed(seed: number, { without = {}, trace }: RunOptions 
     }
   };
   const store = createStore(() => Math.floor(time.nowMs), onCommit);
-  const network = createNetwork(store, time, chanceOf(seed, 'network'));
+  const network = createNetwork(store, time, chanceOf(seed, 'network'), plan.wayMs);
   const objects = createObjects(store);
   const runs = new Map<string, string[][]>();
 
@@ -122,7 +139,7 @@ export async function runSeed(seed: number, { without = {}, trace }: RunOptions 
       };
       const isCalm = () => network.faults === noFaults;
       const odds = { killed: () => (isCalm() ? 0 : plan.killed), fails: () => (isCalm() ? 0 : plan.fails) };
-      runAgent(life, chance, { network, objects, log, ...odds, heartbeatMs: 1_000, ran }).catch(ended);
+      runAgent(life, chance, { network, objects, log, ...odds, heartbeatMs: 2_000, ran }).catch(ended);
     }
   };
 
@@ -187,16 +204,22 @@ export async function runSeed(seed: number, { without = {}, trace }: RunOptions 
   await time.run(() => isBad() || isDone(), calmedMs + patienceMs);
   const doneMs = time.nowMs;
   if (!isBad() && !isDone()) failed(new Violation(stuck()));
-  if (!isBad()) await time.run(isBad, doneMs + afterMs);
+  const isQuiet = () =>
+    time.nowMs > quietMs + Math.max(calmedMs, writtenMs) &&
+    time.nowMs > quietMs + lostAnswerMs + network.lostSilentlyMs;
+  if (!isBad()) await time.run(() => isBad() || isQuiet(), doneMs + restlessMs);
+  if (!isBad() && !isQuiet()) failed(new Violation(`somebody still writes ${restlessMs / 1000} s after the last job`));
   if (!isBad()) {
     try {
-      judge({ store, supervisors, contents: objects.contents, runs });
+      judge({ store, supervisors, contents: objects.contents, late, runs });
     } catch (error) {
       failed(error);
     }
   }
   for (const life of lives.values()) life.end();
   users.end();
+  await new Promise(setImmediate); // rejections are reported by then
+  process.off('unhandledRejection', unhandled);
   return { seed, violation, calmToDoneMs: doneMs - calmedMs, events: time.happened, commits, fingerprint, plan };
 
   function stuck(): string {

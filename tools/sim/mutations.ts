@@ -34,6 +34,7 @@ const mutations: readonly Mutation[] = [
   { name: 'removed-in-name-only', file: 'supervisor/tasks/handlers.js',  from: 'await context.remove(job, record.value.input)', to: 'void 0' },
   { name: 'acceptance-forgotten', file: 'agent/tasks/records.js',        from: "value.state === 'accepted' && value.agentGeneration === me.generation", to: 'false' },
   { name: 'reducers-fill-window', file: 'supervisor/pipeline/window.js', from: 'return job.unfinished.map.get(agent) ?? 0', to: 'return (job.unfinished.map.get(agent) ?? 0) + (job.unfinished.reduce.get(agent) ?? 0)' },
+  { name: 'saves-pile-up',        file: 'supervisor/jobs/tick.js',       from: '!job.busy && !job.saving', to: '!job.busy' },
 ];
 
 const build = path.resolve(import.meta.dirname, '../..');
