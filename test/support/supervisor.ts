@@ -78,6 +78,7 @@ export interface World {
   putObject(name: string, content: string): Promise<void>;
   submit(phases: readonly Phase[], inputs: readonly string[], endInput?: boolean): Promise<string>;
   change(jobId: string, fields: Partial<JobRecord>): Promise<void>;
+  claimed(jobId: string): Promise<JobRecord>;
   done(jobId: string): Promise<JobRecord>;
   outputs(job: JobRecord): Promise<string[]>;
   errors(jobId: string): Promise<ErrorRecord[]>;
@@ -128,6 +129,21 @@ export async function startWorld(t: TestContext): Promise<World> {
     door.closeAllConnections();
     door.close();
   });
+
+  const once = (jobId: string, is: string) =>
+    new Promise<JobRecord>((resolve) => {
+      const watch = bus.subscribe<JobRecord>({
+        name: 'test: a job',
+        bucket: 'job',
+        filter: () => and(eq('jobId', jobId), is),
+        channels: [jobChannel(jobId)],
+        everyMs: 200,
+        onRecord: ({ value }) => {
+          resolve(value);
+          watch.stop();
+        },
+      });
+    });
 
   const world: World = {
     morayUrl: moray.url,
@@ -256,21 +272,8 @@ export async function startWorld(t: TestContext): Promise<World> {
       if (worker === undefined) bus.notify(jobsChannel, ['job']);
       else bus.notify(domainChannel(worker), ['job', 'jobinput']);
     },
-    async done(jobId) {
-      return new Promise((resolve) => {
-        const watch = bus.subscribe<JobRecord>({
-          name: 'test: done',
-          bucket: 'job',
-          filter: () => and(eq('jobId', jobId), eq('state', 'done')),
-          channels: [jobChannel(jobId)],
-          everyMs: 200,
-          onRecord: ({ value }) => {
-            resolve(value);
-            watch.stop();
-          },
-        });
-      });
-    },
+    done: (jobId) => once(jobId, eq('state', 'done')),
+    claimed: (jobId) => once(jobId, present('worker')),
     async outputs(job) {
       const filter = and(
         eq('jobId', job.jobId),
