@@ -8,7 +8,7 @@ ifneq ($(wildcard $(NODE_PREFIX)/include/node/node.h),)
 export npm_config_nodedir := $(NODE_PREFIX)
 endif
 
-.PHONY: all check check-imports check-unused check-deb check-deploy deb npm-pack proto release test demo bench soak sim sim-scale sim-mutations clean prepush vm vm-deb
+.PHONY: all check check-imports check-unused check-deb check-deploy deb npm-pack proto release test demo bench bench-objects soak sim sim-scale sim-mutations clean prepush vm vm-deb
 .DELETE_ON_ERROR:
 
 all: build/.compiled build/.zone build/bin/marlin
@@ -68,6 +68,10 @@ bench: all
 	env -u NODE_EXTRA_CA_CERTS node build/tools/bench/overhead.js
 	env -u NODE_EXTRA_CA_CERTS node build/tools/bench/zones.js
 	env -u NODE_EXTRA_CA_CERTS node build/tools/bench/supervisor.js
+
+# Objects in and out, beside nginx (Debian's nginx-light is enough). 40 GB of disk; SIZES='4k 1m' does without.
+bench-objects: all
+	env -u NODE_EXTRA_CA_CERTS node build/tools/bench/objects.js $(SIZES)
 
 # Supervisors in virtual time with everything that can go wrong: SEEDS=200 by default, about four a second.
 sim: all
