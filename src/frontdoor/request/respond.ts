@@ -1,6 +1,5 @@
 /** Answers: the forms that all routes share. */
 import crypto from 'node:crypto';
-import { once } from 'node:events';
 import type { Request, Response } from 'restify';
 import { httpAnswer } from '../../http/errors.js';
 
@@ -72,17 +71,20 @@ export async function respondStream(
   response.end();
 }
 
-/** Resolves when more may be written, or when nobody reads any more. */
-async function drained(response: Response): Promise<void> {
-  const over = new AbortController();
-  try {
-    await Promise.race([
-      once(response, 'drain', { signal: over.signal }),
-      once(response, 'close', { signal: over.signal }),
-    ]);
-  } finally {
-    over.abort();
-  }
+/**
+ * Resolves when more may be written, or when nobody reads any more. Waited for once per piece of a large object: an abort
+ * signal, with the error that it makes, took a quarter of the processor time of a download.
+ */
+function drained(response: Response): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      response.off('drain', done);
+      response.off('close', done);
+      resolve();
+    };
+    response.on('drain', done);
+    response.on('close', done);
+  });
 }
 
 /** Joins many short lines into pieces worth a write. */
