@@ -329,7 +329,8 @@ export function createTaskTable(parts: TaskTableParts): TaskTable {
   function onCancelled(stored: Stored<TaskRecord>): void {
     const task = tasks.get(stored.key);
     if (task === undefined || task.state === 'done') return;
-    task.stored = stored;
+    // What we have written since it was read (that the end of its input was seen) stays known.
+    task.stored = { ...stored, value: { ...task.stored.value, ...stored.value } };
     finish(task, { result: 'fail', error: taskErrors.jobCancelled() });
     if (task.zone !== null) told.stop(task);
   }
