@@ -113,6 +113,8 @@ export const jobBucket: BucketConfig = {
     version: 4,
     accessPaths: [
       { fields: ['worker', 'state'] },
+      { fields: ['worker', 'state'], present: ['timeCancelled'] },
+      { fields: ['worker', 'state'], present: ['timeInputDone'], absent: ['timeInputDoneRead'] },
       { fields: ['state'] },
       { fields: ['owner', 'state'] },
       { fields: ['timeDone'], absent: ['timeArchiveDone'] },

@@ -79,7 +79,7 @@ export const taskInputBucket: BucketConfig = {
     version: 6,
     accessPaths: [
       { fields: ['jobId', 'phaseNum'] },
-      { fields: ['taskId'] },
+      { fields: ['taskId', 'wantInputRemoved'] },
       { fields: ['mantaComputeId', 'taskId'], absent: ['timeRead'] },
       { fields: ['domain', 'wantInputRemoved'], present: ['wantInputRemoved'], absent: ['timeInputRemoved'] },
       { fields: ['domain'], present: ['retryTaskId'], absent: ['timeRetried'] },

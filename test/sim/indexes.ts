@@ -88,10 +88,13 @@ function withPrefixes({ fields, ...conditions }: AccessPath): AccessPath[] {
   return fields.map((_, length) => ({ fields: fields.slice(0, length + 1), ...conditions }));
 }
 
+/** Stands for no value in a key: rows without it are in the index, too. */
+const none = '\u0001';
+
 function keyOf({ fields, present = [], absent = [] }: AccessPath, { columns }: Indexed): string | null {
   const has = (field: string) => (columns[field] ?? null) !== null;
-  if (!fields.every(has) || !present.every(has) || absent.some(has)) return null;
-  return fields.map((field) => columns[field]).join('\0');
+  if (!present.every(has) || absent.some(has)) return null;
+  return fields.map((field) => columns[field] ?? none).join('\0');
 }
 
 function add<Row extends Indexed>({ path, entries }: Index<Row>, row: Row): void {
@@ -147,7 +150,7 @@ function keysFor({ fields, present = [], absent = [] }: AccessPath, asked: Asked
     return null;
   let keys: string[][] = [[]];
   for (const field of fields) {
-    const values = asked.values.get(field);
+    const values = asked.absent.has(field) ? [none] : asked.values.get(field);
     if (values === undefined || keys.length * values.length > keyLimit) return null;
     keys = keys.flatMap((key) => values.map((value) => [...key, value]));
   }

@@ -112,14 +112,17 @@ export function createStore(nowMs: () => number, onCommit: OnCommit, { isLarge =
 
   function addBucket(
     name: string,
-    index: Readonly<Record<string, { readonly type: string }>>,
+    index: Readonly<Record<string, { readonly type: string; readonly unique?: boolean }>>,
     paths: readonly AccessPath[] = [],
   ): void {
+    const unique = Object.keys(index).filter((field) => index[field]?.unique === true);
     const fields = Object.entries(index).map(([field, { type }]) => ({ name: field, type: indexType(type) }));
     const types = new Map(fields.map((field) => [field.name, field.type]));
     const typeOf = (attribute: string) => types.get(attribute) ?? internalTypes[attribute];
     const rows = new Map<string, Row>();
-    const indexes = createIndexes<Row>(paths, () => rows.values());
+    const indexes = createIndexes<Row>([...paths, ...unique.map((field) => ({ fields: [field] }))], () =>
+      rows.values(),
+    );
     buckets.set(name, { name, fields, typeOf, rows, indexes, nextId: 1, version: 0 });
   }
 

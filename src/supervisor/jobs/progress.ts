@@ -37,15 +37,21 @@ export function unfinishedIn(job: Job, phase: number): readonly Count[] {
   const counts: Count[] = [{ bucket: 'task', filter: tasks }];
   if (phase < lastPhase(job))
     counts.push({ bucket: 'taskoutput', filter: inPhase(present('timeCommitted'), absent('timePropagated')) });
-  if (job.phases[phase]?.isReduce)
-    counts.push({ bucket: 'taskinput', filter: inPhase(present('retryTaskId'), absent('timeRetried')) });
+  if (job.phases[phase]?.isReduce) counts.push(movingInputs(job, phase));
   return counts;
+}
+
+/** With the domain: few inputs are on the move in it, and they are indexed apart from the many of the phase. */
+function movingInputs(job: Job, phase: number): Count {
+  const ofPhase = [eq('domain', job.domain), eq('jobId', job.jobId), eq('phaseNum', phase)];
+  return { bucket: 'taskinput', filter: and(...ofPhase, present('retryTaskId'), absent('timeRetried')) };
 }
 
 /** Objects whose removal was asked for and not done. A first phase never asks. */
 export function pendingRemovals(job: Job): readonly Count[] {
   if (job.phases.length < 2) return [];
-  const filter = and(eq('jobId', job.jobId), eq('wantInputRemoved', 'true'), absent('timeInputRemoved'));
+  const asked = and(eq('wantInputRemoved', 'true'), absent('timeInputRemoved'));
+  const filter = and(eq('domain', job.domain), eq('jobId', job.jobId), asked);
   return [
     { bucket: 'task', filter },
     { bucket: 'taskinput', filter },
@@ -56,7 +62,7 @@ export function pendingRemovals(job: Job): readonly Count[] {
 export function inputsOnTheMove(job: Job, phase: number): readonly Count[] {
   const inPhase = (...also: readonly string[]) => and(eq('jobId', job.jobId), eq('phaseNum', phase), ...also);
   return [
-    { bucket: 'taskinput', filter: inPhase(present('retryTaskId'), absent('timeRetried')) },
+    movingInputs(job, phase),
     { bucket: 'task', filter: inPhase(present('timeInputsMarkRetryStart'), absent('timeInputsMarkRetryDone')) },
     { bucket: 'task', filter: inPhase(wantRetry, absent('timeRetried')) },
   ];

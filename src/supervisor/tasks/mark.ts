@@ -126,6 +126,7 @@ export function inputArrived(job: Job, context: DomainContext): void {
 /** Whether inputs of a reduce task are being written, or still point to it from a failed attempt. */
 async function inputsArrive(taskId: string, job: Job, context: DomainContext): Promise<boolean> {
   if (job.writesTo.has(taskId)) return true;
-  const moving = and(eq('retryTaskId', taskId), present('retryTaskId'), absent('timeRetried'));
+  const inDomain = eq('domain', context.domain); // few are on the move: that is how they are indexed
+  const moving = and(inDomain, eq('retryTaskId', taskId), present('retryTaskId'), absent('timeRetried'));
   return (await context.bus.count('taskinput', moving)) > 0;
 }
