@@ -1,6 +1,7 @@
 /**
  * Results of searches kept in files, one JSON object per line: a report is made from the file, so that it can be made
  * again at once, and so that no list is held in memory. A file is complete or not there: it gets its name at the end.
+ * What is found of a job that is not done changes yet: it goes into a file of another name, which is never taken again.
  */
 import fs from 'node:fs';
 import path from 'node:path';
@@ -21,14 +22,22 @@ export function cacheDirectory(env: Readonly<Record<string, string | undefined>>
   }
 }
 
-/** Writes what the search finds, unless the file is there. @returns whether it searched. */
+export interface Fetching {
+  /** Whether to search even if the file is there. */
+  readonly isForced: boolean;
+  /** Whether a later search would find the same. To be asked before the search. */
+  readonly isFinal: boolean;
+}
+
+/** Writes what the search finds, unless the file is there. @returns the file to read. */
 export async function fetchInto(
   file: string,
-  isForced: boolean,
+  { isForced, isFinal }: Fetching,
   objects: () => AsyncIterable<object>,
-): Promise<boolean> {
-  if (!isForced && fs.existsSync(file)) return false;
+): Promise<string> {
+  if (!isForced && fs.existsSync(file)) return file;
   const incomplete = `${file}.${process.pid}`;
+  const complete = isFinal ? file : `${file}.unfinished`;
   const output = await fs.promises.open(incomplete, 'w', 0o600);
   try {
     const lines: string[] = [];
@@ -37,8 +46,9 @@ export async function fetchInto(
       if (lines.length >= 500) await output.write(lines.splice(0).join(''));
     }
     await output.write(lines.join(''));
-    fs.renameSync(incomplete, file);
-    return true;
+    fs.renameSync(incomplete, complete);
+    if (!isFinal) fs.rmSync(file, { force: true });
+    return complete;
   } finally {
     await output.close();
     fs.rmSync(incomplete, { force: true });

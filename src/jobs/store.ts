@@ -2,7 +2,7 @@
 import { toStored } from '../bus/stored.js';
 import type { Stored } from '../bus/types.js';
 import type { Clock } from '../common/clock.js';
-import { ge, le } from '../moray/client/filter.js';
+import { and, eq, ge, le } from '../moray/client/filter.js';
 import type { MorayClient } from '../moray/client/types.js';
 import type { BucketName } from '../records/buckets.js';
 import type { Page } from './types.js';
@@ -49,4 +49,9 @@ export async function* search<Value>(
 export async function count({ moray, buckets }: JobStore, bucket: BucketName, filter: string): Promise<number> {
   for await (const { _count } of moray.findObjects(buckets[bucket], filter, { limit: 1 })) return Number(_count ?? 0);
   return 0;
+}
+
+/** Whether a job is done: its records do not change any more. A job that is not there is not. */
+export async function isJobDone(store: JobStore, jobId: string): Promise<boolean> {
+  return (await count(store, 'job', and(eq('jobId', jobId), eq('state', 'done')))) > 0;
 }

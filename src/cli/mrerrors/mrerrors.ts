@@ -3,8 +3,8 @@ import path from 'node:path';
 import VError from 'verror';
 import { isoTime } from '../../common/iso-time.js';
 import { addError, type ErrorLike, type ErrorSummary, newErrorSummary } from '../../jobs/error-summary.js';
-import { type JobStore, search } from '../../jobs/store.js';
-import { and, eq, ge, le, not, present } from '../../moray/client/filter.js';
+import { isJobDone, type JobStore, search } from '../../jobs/store.js';
+import { and, eq, ge, le, present } from '../../moray/client/filter.js';
 import { cacheDirectory, fetchInto, isPlainId, objectsIn } from '../cache.js';
 import { type Invocation, programOf, usageError } from '../command.js';
 import type { CliContext } from '../context.js';
@@ -15,6 +15,8 @@ interface Scope {
   /** Of the cache files. */
   readonly base: string;
   readonly terms: readonly string[];
+  /** Where it is one job. */
+  readonly jobId?: string;
 }
 
 export const mrerrors = programOf<CliContext>({
@@ -35,19 +37,21 @@ export const mrerrors = programOf<CliContext>({
     const directory = cacheDirectory(context.env, 'mrerrors_data');
     const say = has('json') ? complain : print;
     const store = await context.store(value('m'));
+    const isFinal = scope.jobId === undefined || (await isJobDone(store, scope.jobId));
+    const fetching = { isForced: has('f'), isFinal };
     const file = (suffix: string) => path.join(directory, `${scope.base}-${suffix}.json`);
     const counted = async (suffix: string, what: string, filter: string): Promise<number> => {
       const search = () => store.moray.findObjects(store.buckets.task, filter, { limit: 1 });
-      await fetchInto(file(suffix), has('f'), search);
+      const fetched = await fetchInto(file(suffix), fetching, search);
       let count = 0;
-      for await (const { _count } of objectsIn<{ readonly _count: number }>(file(suffix))) count = Number(_count);
+      for await (const { _count } of objectsIn<{ readonly _count: number }>(fetched)) count = Number(_count);
       say(`Fetching count of ${what} tasks ... ${count}`);
       return count;
     };
     const ok = await counted('oktasks', 'successful', and(...scope.terms, eq('result', 'ok')));
-    const failed = await counted('failedtasks', 'failed', and(...scope.terms, not(eq('result', 'ok'))));
-    await fetchInto(file('errors'), has('f'), () => errorsOf(store, scope));
-    const { summary, count } = await summarised(file('errors'));
+    const failed = await counted('failedtasks', 'failed', and(...scope.terms, eq('result', 'fail')));
+    const errors = await fetchInto(file('errors'), fetching, () => errorsOf(store, scope));
+    const { summary, count } = await summarised(errors);
     say(`Fetching errors ... ${count}`);
     if (has('json')) print(JSON.stringify({ title: scope.title, tasks: { ok, failed }, ...summaryJson(summary) }));
     else for (const line of report({ title: scope.title, ok, failed, summary })) print(line);
@@ -95,7 +99,7 @@ function scopeOf({ args, has, value }: Pick<Invocation<CliContext>, 'args' | 'ha
   if (jobId !== undefined) {
     if (args.length > 0) throw usageError('-j is not compatible with time arguments');
     if (!isPlainId(jobId)) throw usageError(`"${jobId}" is no job id`);
-    return { title: `job ${jobId}`, base: `job_${jobId}`, terms: [eq('jobId', jobId)] };
+    return { title: `job ${jobId}`, base: `job_${jobId}`, terms: [eq('jobId', jobId)], jobId };
   }
   if (has('a')) {
     if (args.length > 0) throw usageError('-a is not compatible with time arguments');

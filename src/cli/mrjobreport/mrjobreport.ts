@@ -1,6 +1,7 @@
 /** `mrjobreport`: where the tasks of a job spent their time, as distributions or as a page to look at. */
 import fs from 'node:fs';
 import path from 'node:path';
+import { isJobDone } from '../../jobs/store.js';
 import {
   type Histogram,
   type LatencyReport,
@@ -28,13 +29,15 @@ export const mrjobreport = programOf<CliContext>({
   ],
   async run({ args: [jobId = ''], has, value, context, print, complain }) {
     if (!isPlainId(jobId)) throw usageError(`"${jobId}" is no job id`);
-    const file = path.join(cacheDirectory(context.env, 'jobreport_data'), `${jobId}_tasks.json`);
+    const kept = path.join(cacheDirectory(context.env, 'jobreport_data'), `${jobId}_tasks.json`);
     const say = has('json') ? complain : print;
     const html = value('html');
     // The page also needs the job and its errors, which are not kept.
-    if (has('f') || html !== undefined || !fs.existsSync(file)) {
+    let file = kept;
+    if (has('f') || html !== undefined || !fs.existsSync(kept)) {
       const store = await context.store(value('m'));
-      await fetchInto(file, true, () => taskTimes(store, jobId));
+      const isFinal = await isJobDone(store, jobId);
+      file = await fetchInto(kept, { isForced: true, isFinal }, () => taskTimes(store, jobId));
       say(`Fetching tasks for job ${jobId} ... done.`);
     }
     const report = await latencyReport(objectsIn<TaskTimes>(file));

@@ -5,7 +5,7 @@ import { ensureBuckets } from '../../../src/bus/ensure-buckets.js';
 import { systemClock } from '../../../src/common/clock.js';
 import { createLogger } from '../../../src/common/logging.js';
 import { defaultBuckets } from '../../../src/records/buckets.js';
-import { jobs, putJobRecords } from '../../support/job-records.js';
+import { domain, jobs, putJobRecords } from '../../support/job-records.js';
 import { startTestMoray } from '../../support/moray.js';
 import { commandWith } from '../../support/mrjob.js';
 
@@ -33,14 +33,18 @@ Retried errors
            1  gone
 `;
 const fetching = `Fetching count of successful tasks ... 2
-Fetching count of failed tasks ... 2
+Fetching count of failed tasks ... 1
 Fetching errors ... 4
 `;
 const report = (title: string) => `${fetching}Marlin error report: ${title}
         2 tasks ok
-        2 tasks failed
+        1 tasks failed
 
 ${summary}`;
+
+const taskId = 'b0000000-0000-4000-8000-000000000009';
+const putTask = (jobId: string, more: object) =>
+  moray.client.putObject(defaultBuckets.task, taskId, { jobId, taskId, domain, phaseNum: 0, ...more });
 
 t.test('a job', async (t) => {
   const expected = { status: 0, stdout: report(`job ${jobs.done}`), stderr: '' };
@@ -55,10 +59,29 @@ t.test('a job', async (t) => {
   t.match(stderr, /^Fetching count/);
   t.match(JSON.parse(stdout), {
     title: `job ${jobs.done}`,
-    tasks: { ok: 2, failed: 2 },
+    tasks: { ok: 2, failed: 1 },
     counts: { final: 2, retried: 1, unclassified: 0 },
     final: { UserTaskError: { 'user command exited with code 1 (INTERNAL)': 1 } },
   });
+});
+
+t.test('nothing is kept of a job that is not done', async (t) => {
+  const reported = () => run('-j', jobs.running);
+  t.match((await reported()).stdout, /\n {8}0 tasks ok\n {8}0 tasks failed\n/);
+  await putTask(jobs.running, { state: 'dispatched' });
+  t.match(
+    (await reported()).stdout,
+    /\n {8}0 tasks ok\n {8}0 tasks failed\n/,
+    'a task that is not done has not failed',
+  );
+  await putTask(jobs.running, { state: 'done', result: 'fail' });
+  const { stdout } = await reported();
+  t.match(stdout, /\n {8}0 tasks ok\n {8}1 tasks failed\n/, 'asked anew');
+  const { value: job } = await moray.client.getObject(defaultBuckets.job, jobs.running);
+  await moray.client.putObject(defaultBuckets.job, jobs.running, { ...job, state: 'done' });
+  t.equal((await reported()).stdout, stdout);
+  await moray.client.delObject(defaultBuckets.task, taskId);
+  t.equal((await reported()).stdout, stdout, 'from what was kept once it was done');
 });
 
 t.test('all jobs, and a span of time', async (t) => {
@@ -69,7 +92,8 @@ t.test('all jobs, and a span of time', async (t) => {
   );
   const { stdout } = await run('2001-01-01T00:00:00Z', '2001-01-01T00:10:00Z');
   t.match(stdout, / \(10m\)\n {8}0 tasks ok\n {8}0 tasks failed\n\nFailures by count\n {8}0 non-retried errors\n/);
-  t.equal(fs.readdirSync(`${env.TMPDIR}/mrerrors_data`).length, 12, 'three files each');
+  const kept = fs.readdirSync(`${env.TMPDIR}/mrerrors_data`).filter((name) => name.endsWith('.json'));
+  t.equal(kept.length, 15, 'three files each');
 });
 
 t.test('what is refused', async (t) => {

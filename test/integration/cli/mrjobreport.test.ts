@@ -65,6 +65,14 @@ t.test('distributions', async (t) => {
   t.match(await run('--html', '/nowhere/x', jobs.done), { status: 1, stderr: /^mrjobreport: .*ENOENT/ });
 });
 
+t.test('nothing is kept of a job that is not done', async (t) => {
+  t.match((await run(jobs.running)).stdout, /^Fetching .*\n.*\n\S+: 0 tasks dispatched\n/);
+  const { value: task } = await moray.client.getObject(defaultBuckets.task, tasks.b);
+  const taskId = 'b0000000-0000-4000-8000-000000000009';
+  await moray.client.putObject(defaultBuckets.task, taskId, { ...task, jobId: jobs.running, taskId });
+  t.match((await run(jobs.running)).stdout, /^Fetching .*\n.*\n\S+: 1 tasks dispatched\n/);
+});
+
 t.test('the page', { skip: chromium() === undefined && 'there is no Chromium' }, async (t) => {
   const { jobId, longest } = await putTimedTasks(moray.client, { count: 3000, name: 'words </script> & <b>' });
   const file = path.join(directory, 'report.html');
