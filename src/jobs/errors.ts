@@ -2,6 +2,7 @@
 import type { Stored } from '../bus/types.js';
 import { and, eq, or, present } from '../moray/client/filter.js';
 import type { ErrorRecord } from '../records/error.js';
+import { failedScript } from '../records/error-codes.js';
 import type { JobRecord } from '../records/job.js';
 import { type JobStore, search } from './store.js';
 import type { JobError, Page } from './types.js';
@@ -32,9 +33,10 @@ export function jobError({ value }: Stored<ErrorRecord>): JobError {
   };
 }
 
-/** What people want to know first of an error in a job of many phases. */
-export function failedCommand({ phaseNum }: JobError, phases: JobRecord['phases']): string | undefined {
-  return phases[Number(phaseNum)]?.exec;
+/** What people want to know first of an error in a job of many phases. Undefined: no command had a chance. */
+export function failedCommand(error: JobError, phases: JobRecord['phases']): string | undefined {
+  const script = failedScript(error);
+  return script === 'none' ? undefined : phases[Number(error.phaseNum)]?.[script];
 }
 
 function whatFailed({ phaseNum, input, p0input }: ErrorRecord): string {

@@ -80,3 +80,14 @@ export const messageNotes = {
   outOfMemory: ' (WARNING: ran out of memory during execution)',
   unusualLocation: ' (WARNING: input file was mapped at an unusual location because the object name was too long)',
 } as const;
+
+const beforeAnyCommand = [taskErrors.dispatch('').message, taskErrors.previousTaskFailedToInitialize().message];
+
+/**
+ * Which script of the phase failed; `none`: with `TaskInitError`, that none was run. The code alone does not say: a zone
+ * or an asset that cannot be set up has the same one, and records keep nothing else of it.
+ */
+export function failedScript({ code, message }: TaskError): 'init' | 'exec' | 'none' {
+  if (code !== 'TaskInitError') return 'exec';
+  return beforeAnyCommand.some((beginning) => message.startsWith(beginning)) ? 'none' : 'init';
+}

@@ -1,5 +1,6 @@
 import { failedCommand } from '../../jobs/errors.js';
 import type { JobError } from '../../jobs/types.js';
+import { failedScript } from '../../records/error-codes.js';
 import type { JobRecord } from '../../records/job.js';
 import type { CliCommand } from '../context.js';
 import { createObjectReader, type ObjectReader } from './object-reader.js';
@@ -14,7 +15,7 @@ export const errors: CliCommand = {
     {
       names: ['stderr'],
       type: 'bool',
-      help: 'Also the command, and the end of what it wrote to standard error; needs MANTA_URL.',
+      help: 'Also the code, the command, and the end of what it wrote to standard error; needs MANTA_URL.',
     },
   ],
   async run({ args: [jobId = ''], has, context, print }) {
@@ -54,16 +55,14 @@ function detailsOf(
 }
 
 /** @param note after the message. */
-export function printError(
-  { what, message, stderr }: JobError,
-  note: string,
-  print: (line: string) => void,
-  more?: Details,
-): void {
+export function printError(error: JobError, note: string, print: (line: string) => void, more?: Details): void {
+  const { what, message, stderr } = error;
   print(`${what}: ${message}${note}`);
-  if (more?.command !== undefined) print(`    command: ${harmless(more.command)}`);
+  if (more !== undefined) print(`    code: ${harmless(error.code)}`);
+  const script = failedScript(error) === 'init' ? 'init' : 'command';
+  if (more?.command !== undefined) print(`    ${script}: ${harmless(more.command)}`);
   if (stderr !== undefined) print(`    (see ${stderr})`);
-  if (more?.stderrText === undefined) return;
+  if (more?.stderrText === undefined || more.stderrText === '') return;
   for (const line of more.stderrText.replace(/\n$/, '').split('\n')) print(`    | ${harmless(line)}`);
 }
 

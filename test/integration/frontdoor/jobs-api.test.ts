@@ -9,8 +9,8 @@ const { ask, moray, url } = await startTestFrontdoor(t);
 const buckets = { job: 'marlin_jobs_v2', error: 'marlin_errors_v2', taskoutput: 'marlin_taskoutputs_v2' };
 const json = { 'content-type': 'application/json' };
 
-async function createJob(): Promise<string> {
-  const body = JSON.stringify({ phases: [{ exec: 'wc' }] });
+async function createJob(phase: object = { exec: 'wc' }): Promise<string> {
+  const body = JSON.stringify({ phases: [phase] });
   const { headers } = await ask('POST', '/wilma/jobs', { headers: json, body });
   return String(headers.location).split('/').at(-1) ?? '';
 }
@@ -125,6 +125,7 @@ async function operatorSeesStderr(t: Test, id: string): Promise<void> {
   const errors = async (...args: readonly string[]) => (await mrjobWith(env)('errors', ...args, id)).stdout;
   const head = [
     'phase 0: input "/wilma/stor/x": user command exited with code 1',
+    '    code: UserTaskError',
     '    command: wc',
     '    (see /wilma/stor/what it said)',
   ];
@@ -132,12 +133,43 @@ async function operatorSeesStderr(t: Test, id: string): Promise<void> {
   await ask('PUT', '/wilma/stor/what%20it%20said', { body: 'wc: \x1b[2Jno such thing\nand\tso on\n' });
   t.equal(await errors('--stderr'), printed(...head, '    | wc: ?[2Jno such thing', '    | and\tso on'));
   t.match(JSON.parse(await errors('--stderr', '--json')), { command: 'wc', stderrText: /^wc: .*\nand\tso on\n$/ });
+  await ask('PUT', '/wilma/stor/what%20it%20said', { body: '' });
+  t.equal(await errors('--stderr'), printed(...head), 'it said nothing');
   await ask('PUT', '/wilma/stor/what%20it%20said', { body: `${'x'.repeat(20_000)}the end` });
   t.match(await errors('--stderr'), /\n {4}\| \[the first 3623 bytes are left out\]\n {4}\| x+the end\n$/);
   const { status, stderr } = await mrjobWith({ MORAY_URL: moray.url })('errors', '--stderr', id);
   t.equal(status, 1);
   t.match(stderr, /failed to list errors: MANTA_URL must be set/);
 }
+
+t.test('what could not be initialised did not run its command', async (t) => {
+  const id = await createJob({ exec: 'wc', init: 'exit 1' });
+  const messages = [
+    'user command exited with code 1',
+    'failed to dispatch task: first of 1 error: error retrieving asset "/wilma/stor/a" (status code 404)',
+    'task aborted because a previous task failed to initialize (see other errors for details)',
+  ];
+  for (const [index, errorMessage] of messages.entries()) {
+    const errorId = crypto.randomUUID();
+    await moray.client.putObject(buckets.error, errorId, {
+      ...{ errorId, jobId: id, domain: 'd', phaseNum: 0, input: `/wilma/stor/${index}`, retried: false },
+      ...{ errorCode: 'TaskInitError', errorMessage, timeCommitted: new Date().toISOString() },
+    });
+  }
+  const lines = (await ask('GET', `/wilma/jobs/${id}/live/err`)).body.trim().split('\n');
+  const listed = lines.map((line) => JSON.parse(line) as { command?: string; message: string });
+  t.same(
+    listed.map(({ message, command }) => [message, command]),
+    messages.map((message, index) => [message, index === 0 ? 'exit 1' : undefined]),
+  );
+  const { stdout } = await mrjobWith({ MORAY_URL: moray.url, MANTA_URL: url })('errors', '--stderr', id);
+  const expected = messages.flatMap((message, index) => [
+    `phase 0: input "/wilma/stor/${index}": ${message}`,
+    '    code: TaskInitError',
+    ...(index === 0 ? ['    init: exit 1'] : []),
+  ]);
+  t.equal(stdout, printed(...expected));
+});
 
 const printed = (...lines: readonly string[]) => `${lines.join('\n')}\n`;
 
