@@ -20,13 +20,14 @@ export const mrsup: Program<CliContext> = programOf(
       { names: ['h'], type: 'string', helpArg: 'HOST', help: 'Where the supervisor is: localhost by default.' },
       { names: ['p'], type: 'string', helpArg: 'PORT', help: 'Of its operator server: 80 by default.' },
     ],
-    async run({ args: [word = ''], value, print }) {
+    async run({ args: [word = ''], value, context, print }) {
       const request = words[word];
       if (request === undefined) throw usageError(`invalid command: ${word}`);
       const [method, path] = request;
       const port = value('p') ?? '80';
       if (!/^\d{1,5}$/.test(port)) throw usageError(`invalid port: ${port}`);
-      const { body } = await ask(method, `http://${value('h') ?? 'localhost'}:${port}${path}`);
+      const supervisor = { name: 'supervisor', url: `http://${value('h') ?? 'localhost'}:${port}` };
+      const { body } = await ask(context.clock, supervisor, method, path);
       if (body !== null) print(JSON.stringify(body, null, 2));
       return 0;
     },

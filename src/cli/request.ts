@@ -1,5 +1,6 @@
 /** Requests to the operator servers of services. */
 import VError from 'verror';
+import type { Clock } from '../common/clock.js';
 
 export interface Answer {
   readonly status: number;
@@ -8,16 +9,34 @@ export interface Answer {
   readonly body: unknown;
 }
 
-/** @throws VError when nobody answers, or the answer is an error. */
-export async function ask(method: string, url: string): Promise<Answer> {
+/** Who is asked. */
+export interface Service {
+  /** What people call it: `agent`. */
+  readonly name: string;
+  /** Without a slash at its end. */
+  readonly url: string;
+}
+
+/** A service answers in a moment: one that takes this long is stopped, or hangs. */
+const answerLimitMs = 10_000;
+
+/** @throws VError when nobody answers, nobody answers in time, or the answer is an error. */
+export async function ask(clock: Clock, service: Service, method: string, path: string): Promise<Answer> {
+  const url = `${service.url}${path}`;
+  const silence = new AbortController();
+  const cancel = clock.after(answerLimitMs, () => silence.abort());
   let response: Response;
   let text: string;
   try {
-    response = await fetch(url, { method });
+    response = await fetch(url, { method, signal: silence.signal });
     text = await response.text();
   } catch (error) {
+    if (silence.signal.aborted)
+      throw new VError({ name: 'SilenceError' }, 'the %s at %s does not answer', service.name, service.url);
     const cause = ((error as Error).cause ?? error) as Error;
     throw new VError({ name: 'RequestError', cause }, 'failed to hit "%s"', url);
+  } finally {
+    cancel();
   }
   const { status } = response;
   if (status >= 400)

@@ -3,7 +3,7 @@
 import { runProgram } from '../../src/cli/command.js';
 import { createContext } from '../../src/cli/context.js';
 import { programs } from '../../src/cli/programs.js';
-import { systemClock } from '../../src/common/clock.js';
+import { type Clock, systemClock } from '../../src/common/clock.js';
 
 export interface Ran {
   readonly status: number;
@@ -19,15 +19,18 @@ type Env = Readonly<Record<string, string | undefined>>;
 
 export const mrjobWith = (env: Env): Run => commandWith('mrjob', env);
 
-/** @param input for its standard input. */
-export function commandWith(name: string, env: Env, input = ''): Run {
+/**
+ * @param input for its standard input.
+ * @param after sets its timers, instead of the system.
+ */
+export function commandWith(name: string, env: Env, input = '', after: Clock['after'] = systemClock.after): Run {
   return async (...args) => {
     const load = programs[name];
     if (load === undefined) throw new Error(`no command "${name}"`);
     const stdin = (async function* () {
       yield input;
     })();
-    const context = createContext(env, { clock: { ...systemClock, nowMs: () => Date.parse(now) }, stdin });
+    const context = createContext(env, { clock: { nowMs: () => Date.parse(now), after }, stdin });
     const written = { stdout: '', stderr: '' };
     const stream = (which: keyof typeof written) => ({
       write(text: string | Uint8Array) {

@@ -4,9 +4,10 @@ import { type Answer, ask } from '../request.js';
 
 const defaultUrl = 'http://localhost:9080';
 
-/** @throws VError when nobody answers, or the answer is an error. */
-export function askAgent({ env }: CliContext, method: string, path: string): Promise<Answer> {
-  return ask(method, `${(env['AGENT_URL'] || defaultUrl).replace(/\/$/, '')}${path}`);
+/** @throws VError when nobody answers, nobody answers in time, or the answer is an error. */
+export function askAgent({ env, clock }: CliContext, method: string, path: string): Promise<Answer> {
+  const url = (env['AGENT_URL'] || defaultUrl).replace(/\/$/, '');
+  return ask(clock, { name: 'agent', url }, method, path);
 }
 
 export interface ZoneObject {

@@ -89,6 +89,36 @@ b7a6958c... 1  z3                                   -
   t.match(await mrgroups('x'), { status: 2, stderr: /^mrgroups: unexpected argument: x\n/ });
 });
 
+t.test('a service that does not answer is given up', async (t) => {
+  // What is asked for time passes as soon as the request is there.
+  let giveUp = () => {};
+  const silent = http.createServer(() => giveUp());
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => silent.close());
+  const { port } = silent.address() as AddressInfo;
+  const url = `http://127.0.0.1:${port}`;
+  // biome-ignore format: table
+  const asking: readonly (readonly [name: string, service: string, args: readonly string[]])[] = [
+    ['mrgroups',      'agent',      []],
+    ['mrzones',       'agent',      ['-x']],
+    ['mrzone',        'agent',      ['z1']],
+    ['mrzonedisable', 'agent',      ['z1']],
+    ['mrzoneremove',  'agent',      ['z1']],
+    ['mrsup',         'supervisor', ['-h', '127.0.0.1', '-p', String(port), 'get']],
+  ];
+  for (const [name, service, args] of asking) {
+    const delays: number[] = [];
+    const after = (delayMs: number, action: () => void) => {
+      delays.push(delayMs);
+      giveUp = action;
+      return () => {};
+    };
+    const ran = await commandWith(name, { AGENT_URL: `${url}/`, PATH: '/nonexistent' }, '', after)(...args);
+    t.match(ran, { status: 1, stderr: `${name}: the ${service} at ${url} does not answer\n` });
+    t.same(delays, [10_000]);
+  }
+});
+
 t.test('mragentsnoop', async (t) => {
   const at = (second: string, more: object) =>
     JSON.stringify({ name: 'MarlinAgent', time: `2026-03-01T10:00:${second}Z`, ...more });
