@@ -1,12 +1,12 @@
 /** `node main.js NAME ARGUMENT...`: the operator's command of that name. */
 import { systemClock } from '../common/clock.js';
+import { endWithStandardOutput } from '../common/standard-output.js';
 import { runProgram } from './command.js';
 import { createContext } from './context.js';
 import { programs } from './programs.js';
 
-process.stdout.on('error', () => process.exit(0)); // whoever read us has seen enough
-
 const [name = '', ...args] = process.argv.slice(2);
+endWithStandardOutput(name);
 const load = programs[name];
 if (load === undefined) {
   process.stderr.write(`no command "${name}"; there are: ${Object.keys(programs).join(' ')}\n`);

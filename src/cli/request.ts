@@ -19,12 +19,14 @@ export interface Service {
 
 /** A service answers in a moment: one that takes this long is stopped, or hangs. */
 const answerLimitMs = 10_000;
+/** What is removed is gone before the answer, and that may be much. */
+const removalLimitMs = 240_000;
 
 /** @throws VError when nobody answers, nobody answers in time, or the answer is an error. */
 export async function ask(clock: Clock, service: Service, method: string, path: string): Promise<Answer> {
   const url = `${service.url}${path}`;
   const silence = new AbortController();
-  const cancel = clock.after(answerLimitMs, () => silence.abort());
+  const cancel = clock.after(method === 'DELETE' ? removalLimitMs : answerLimitMs, () => silence.abort());
   let response: Response;
   let text: string;
   try {

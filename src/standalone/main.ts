@@ -1,5 +1,6 @@
 /** `marlin SUBCOMMAND`: one command starts every service. */
 import dashdash, { type Option as OptionConfiguration } from 'dashdash';
+import { endWithStandardOutput } from '../common/standard-output.js';
 import { type Options, subcommands, UsageError } from './subcommands.js';
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -47,6 +48,7 @@ function usage(): string {
   return `usage: marlin SUBCOMMAND [OPTIONS] [ARGUMENTS]\n\n${rows.join('')}\n"marlin SUBCOMMAND --help" lists its options.\n`;
 }
 
+endWithStandardOutput('marlin');
 main(process.argv.slice(2)).then(
   (status) => {
     process.exitCode = status;

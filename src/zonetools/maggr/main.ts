@@ -4,6 +4,7 @@
  * Text is handled byte by byte (as latin1), so that what is passed through leaves as it came, whatever its encoding.
  */
 import fs from 'node:fs';
+import { endWithStandardOutput } from '../../common/standard-output.js';
 import { createGroups } from './groups.js';
 import { operationNames } from './operations.js';
 import { type MaggrOptions, readOptions, UsageError, usage } from './options.js';
@@ -78,5 +79,5 @@ function main(args: readonly string[]): number {
   }
 }
 
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+endWithStandardOutput('maggr');
 process.exitCode = main(process.argv.slice(2));

@@ -119,6 +119,26 @@ t.test('a service that does not answer is given up', async (t) => {
   }
 });
 
+t.test('the removal of a zone may take longer', async (t) => {
+  let giveUp = () => {};
+  const slow = http.createServer(({ method }, response) => {
+    if (method === 'DELETE') giveUp();
+    else response.end(method === 'GET' ? JSON.stringify([{ zonename: 'z1', state: 'disabled' }]) : '');
+  });
+  await new Promise<void>((resolve) => slow.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => slow.close());
+  const url = `http://127.0.0.1:${(slow.address() as AddressInfo).port}`;
+  const delays: number[] = [];
+  const after = (delayMs: number, action: () => void) => {
+    delays.push(delayMs);
+    giveUp = action;
+    return () => {};
+  };
+  const ran = await commandWith('mrzoneremove', { AGENT_URL: url, PATH: '/nonexistent' }, '', after)('z1');
+  t.match(ran, { status: 1, stderr: `mrzoneremove: the agent at ${url} does not answer\n` });
+  t.same(delays, [10_000, 10_000, 10_000, 240_000]);
+});
+
 t.test('mragentsnoop', async (t) => {
   const at = (second: string, more: object) =>
     JSON.stringify({ name: 'MarlinAgent', time: `2026-03-01T10:00:${second}Z`, ...more });

@@ -1,7 +1,10 @@
 /** What mrjob prints, compared as a whole: operators' scripts read it. */
 
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
 import net from 'node:net';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { ensureBuckets } from '../../../src/bus/ensure-buckets.js';
@@ -363,6 +366,32 @@ function mrjobProcess(env: NodeJS.ProcessEnv, ...args: readonly string[]) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [main, 'mrjob', ...args], { env, encoding: 'utf8' });
   return { status, stdout, stderr };
 }
+
+t.test('standard output that takes nothing', async (t) => {
+  const marlin = fileURLToPath(new URL('../../../src/standalone/main.js', import.meta.url));
+  const env = { MORAY_URL: moray.url, TMPDIR: t.testdir() };
+  // biome-ignore format: table
+  const commands: readonly (readonly [name: string, ...command: string[]])[] = [
+    ['mrjob',    main, 'mrjob', 'list', '-s', 'all'],
+    ['mrerrors', main, 'mrerrors', '-a'],
+    ['marlin',   marlin, 'config', 'reference'],
+    ['marlin',   marlin, 'status', '--data', t.testdirName],
+  ];
+  const full = fs.openSync('/dev/full', 'w');
+  t.teardown(() => fs.closeSync(full));
+  for (const [name, ...command] of commands) {
+    const { status, stderr } = spawnSync(process.execPath, command, {
+      env,
+      encoding: 'utf8',
+      stdio: ['ignore', full, 'pipe'],
+    });
+    t.same({ status, stderr }, { status: 1, stderr: `${name}: standard output: No space left on device\n` });
+    const unread = spawn(process.execPath, command, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    unread.stdout.destroy();
+    const [said, [code]] = await Promise.all([text(unread.stderr), once(unread, 'close')]);
+    t.same({ code, said }, { code: 0, said: '' }, `${name}: whoever read it has seen enough`);
+  }
+});
 
 t.test('the process', async (t) => {
   t.match(mrjobProcess({ MORAY_URL: moray.url }, 'list', '-H', '-s', 'done'), printed());

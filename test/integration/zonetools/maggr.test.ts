@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -111,6 +111,16 @@ t.test('operations are listed, files read, bytes kept', async (t) => {
   t.same(await maggr(['-f', file, '-c1=key', 'sum'], ''), { status: 0, stdout: '\xff\xfe 5\n', stderr: '' });
   t.not((await maggr(['-f', path.join(directory, 'absent'), 'sum'], '')).status, 0);
   t.not((await maggr(['-t1=%d', 'sum'], 'Infinity\n')).status, 0, 'infinity is no integer');
+});
+
+t.test('what cannot be written is said', async (t) => {
+  const full = fs.openSync('/dev/full', 'w');
+  t.teardown(() => fs.closeSync(full));
+  const ran = spawnSync(path.join(toolsDirectory, 'maggr'), ['sum'], { input: '1\n', stdio: ['pipe', full, 'pipe'] });
+  t.match(
+    { status: ran.status, stderr: String(ran.stderr) },
+    { status: 1, stderr: /^maggr: standard output: No space/ },
+  );
 });
 
 t.test('many rows and groups', async (t) => {

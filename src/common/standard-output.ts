@@ -1,0 +1,22 @@
+/** What a command does when nobody takes what it says. */
+import { getSystemErrorMap } from 'node:util';
+
+/**
+ * Ends the process when its standard output cannot be written: in silence and as done when whoever read it has seen
+ * enough, else as failed and with a sentence, since what was asked for is not there.
+ *
+ * @param name of the command.
+ */
+export function endWithStandardOutput(name: string): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    process.stderr.write(`${name}: standard output: ${reasonOf(error)}\n`);
+    process.exit(1);
+  });
+}
+
+/** In the words of the system: `No space left on device`. */
+function reasonOf({ errno, message }: NodeJS.ErrnoException): string {
+  const [, words = message] = getSystemErrorMap().get(errno ?? 0) ?? [];
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
