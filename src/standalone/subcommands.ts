@@ -83,7 +83,7 @@ export const subcommands: readonly Subcommand[] = [
   {
     name: 'status',
     args: '--data DIR',
-    help: 'Show which services run and answer; exit status 3 when one does not.',
+    help: 'Show which services run and answer, and how full the disk is; exit status 3 when one does not, or it is.',
     options: [dataOption, { names: ['json'], type: 'bool', help: 'As JSON.' }],
     run: runStatus,
   },

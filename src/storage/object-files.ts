@@ -191,11 +191,14 @@ export function createObjectFiles(root: string): ObjectFiles {
         }
       }
     },
-    async space() {
-      const { bsize, blocks, bfree, bavail } = await fs.statfs(root);
-      return { totalBytes: blocks * bsize, usedBytes: (blocks - bfree) * bsize, availableBytes: bavail * bsize };
-    },
+    space: () => spaceOf(root),
   };
+}
+
+/** Of the file system that the directory is on. */
+export async function spaceOf(directory: string): Promise<Space> {
+  const { bsize, blocks, bfree, bavail } = await fs.statfs(directory);
+  return { totalBytes: blocks * bsize, usedBytes: (blocks - bfree) * bsize, availableBytes: bavail * bsize };
 }
 
 export function noRoom(cause: unknown, root: string): Error {

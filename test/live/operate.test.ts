@@ -10,6 +10,13 @@ function marlin(...args: readonly string[]) {
   return { status, stdout, stderr };
 }
 
+/** What is said when the objects are on a disk of that size: mounted for this command alone. */
+function statusWithDisk(directory: string, size: string) {
+  const script = 'mount -t tmpfs -o size="$1" none "$2" && exec "$3" status --data "$4"';
+  const args = ['-rm', 'sh', '-c', script, 'sh', size, directory, marlinCommand, path.dirname(directory)];
+  return spawnSync('unshare', args, { encoding: 'utf8' });
+}
+
 t.test('a Marlin is looked at, saved, stopped, and made again elsewhere', async (t) => {
   const box = await startOneBox(t, { driver: 'process', zones: 2 });
   await box.put('~~/stor/kept', 'kept for ever\n');
@@ -22,6 +29,11 @@ t.test('a Marlin is looked at, saved, stopped, and made again elsewhere', async 
   );
   const json = JSON.parse(marlin('status', '--json', '--data', box.data).stdout);
   t.match(json, { pid: Number, services: [{ name: 'moray', says: String }, {}, {}, {}, {}, {}] });
+  t.match(status.stdout, new RegExp(`\\ndisk +- {2}${box.data}, \\d+ % used, \\d+ MB free\\n$`));
+  t.match(json, { disks: [{ directory: box.data, problem: null }] });
+  const full = statusWithDisk(path.join(box.data, 'storage'), '32m');
+  t.equal(full.status, 3, 'everybody answers, but there is no room');
+  t.match(full.stdout, /\ndisk .* MB free\ndisk +- {2}\S+\/storage, 0 % used, 32 MB free: almost no space left\n$/);
 
   const work = t.testdir();
   const archive = path.join(work, 'saved.tar');

@@ -1,8 +1,9 @@
-/** `marlin status`: which services of a one-box run, whether they answer, and what they are busy with. */
+/** `marlin status`: which services of a one-box run, whether they answer, with what, and whether its disks have room. */
 import fs from 'node:fs';
 import { layoutOf, type ServiceName, services } from '../layout.js';
 import { lockHolder } from '../lock.js';
 import type { ReadyBox } from '../up.js';
+import { type DiskUse, disksOf } from './disk-use.js';
 
 export interface ServiceStatus {
   readonly name: ServiceName;
@@ -15,6 +16,8 @@ export interface BoxStatus {
   /** Of `marlin up`; null: nothing runs there. */
   readonly pid: number | null;
   readonly services: readonly ServiceStatus[];
+  /** A full disk stops nobody from answering. One entry per file system. */
+  readonly disks: readonly DiskUse[];
 }
 
 const answerWithinMs = 5000;
@@ -22,13 +25,14 @@ const answerWithinMs = 5000;
 export async function boxStatus(dataDirectory: string): Promise<BoxStatus> {
   const layout = layoutOf(dataDirectory);
   const pid = lockHolder(layout.lock) ?? null;
-  if (pid === null) return { pid, services: [] };
+  const disks = await disksOf(layout.data);
+  if (pid === null) return { pid, services: [], disks };
   const box = readyBox(layout.readyFile);
-  if (box === null) return { pid, services: services.map((name) => ({ name, pid: null, says: null })) };
+  if (box === null) return { pid, services: services.map((name) => ({ name, pid: null, says: null })), disks };
   const asked = services.map(async (name): Promise<ServiceStatus> => {
     return { name, pid: box.pids[name] ?? null, says: await says(name, box) };
   });
-  return { pid, services: await Promise.all(asked) };
+  return { pid, services: await Promise.all(asked), disks };
 }
 
 /** Written when all is up, so it may not be there yet. */
@@ -88,14 +92,21 @@ async function json(url: string): Promise<unknown> {
   return JSON.parse(await get(url));
 }
 
-export function isHealthy({ pid, services: found }: BoxStatus): boolean {
-  return pid !== null && found.every(({ says: answer }) => answer !== null);
+export function isHealthy({ pid, services: found, disks }: BoxStatus): boolean {
+  const haveRoom = disks.every(({ problem }) => problem === null);
+  return pid !== null && haveRoom && found.every(({ says: answer }) => answer !== null);
 }
 
 export function statusLines(dataDirectory: string, status: BoxStatus): readonly string[] {
-  if (status.pid === null) return [`no Marlin is up in "${dataDirectory}"`];
+  const disks = status.disks.map(diskLine);
+  if (status.pid === null) return [`no Marlin is up in "${dataDirectory}"`, ...disks];
   const rows = status.services.map(({ name, pid, says: answer }) => {
     return `${name.padEnd(11)} ${String(pid ?? '-').padStart(8)}  ${answer ?? 'does not answer'}`;
   });
-  return [`SERVICE          PID  ANSWER`, ...rows];
+  return [`SERVICE          PID  ANSWER`, ...rows, ...disks];
+}
+
+function diskLine({ directory, percentUsed, availableMB, problem }: DiskUse): string {
+  const note = problem === null ? '' : `: ${problem}`;
+  return `${'disk'.padEnd(11)} ${'-'.padStart(8)}  ${directory}, ${percentUsed} % used, ${availableMB} MB free${note}`;
 }
