@@ -22,6 +22,7 @@ export type HistoryEntry =
   | { readonly kind: 'taskoutput'; readonly key: string; readonly value: TaskOutputRecord }
   | { readonly kind: 'error'; readonly key: string; readonly value: ErrorRecord };
 
+type TaskEntry = Extract<HistoryEntry, { kind: 'task' }>;
 type Kind = HistoryEntry['kind'];
 /** In the order in which records of one attempt follow each other. */
 const kinds: readonly Kind[] = ['jobinput', 'taskinput', 'task', 'taskoutput', 'error'];
@@ -77,14 +78,13 @@ function linked({ kind, value }: HistoryEntry): readonly Reference[] {
 /** What names the record. */
 async function* searched(store: JobStore, entry: HistoryEntry): AsyncGenerator<Reference> {
   if (entry.kind !== 'task') return;
-  const { jobId, taskId, rIdx, result, timeRetried, retryTaskId, nattempts = 1 } = entry.value;
+  const { jobId, taskId, rIdx, result, timeRetried, retryTaskId } = entry.value;
   if (rIdx === undefined && result === 'ok')
     yield* keysOf(store, 'taskoutput', [eq('jobId', jobId), eq('taskId', taskId)]);
   if (timeRetried !== undefined && retryTaskId === undefined) {
     yield* keysOf(store, 'task', [eq('jobId', jobId), eq('prevRecordType', 'task'), eq('prevRecordId', taskId)]);
   }
-  if (rIdx !== undefined && nattempts > 1)
-    yield* keysOf(store, 'task', [eq('jobId', jobId), eq('retryTaskId', taskId)]);
+  if (rIdx !== undefined) yield* keysOf(store, 'task', [eq('jobId', jobId), eq('retryTaskId', taskId)]);
   if (result === 'fail') yield* keysOf(store, 'error', [eq('jobId', jobId), eq('taskId', taskId)]);
 }
 
@@ -95,8 +95,27 @@ async function* keysOf(store: JobStore, kind: Kind, terms: readonly string[]): A
 
 function inOrder(entries: readonly HistoryEntry[]): readonly HistoryEntry[] {
   const tasks = entries.filter((entry) => entry.kind === 'task');
-  const attempts = new Map(tasks.map(({ key, value }) => [key, value.nattempts ?? 1]));
+  const attempts = new Map(tasks.map((task) => [task.key, place(task, tasks)]));
   return [...entries].sort((a, b) => compare(sortKey(a, attempts), sortKey(b, attempts)));
+}
+
+/** Mostly the number of the attempt; but one that its agent never began does not count, and its successor has the same. */
+function place({ key, value }: TaskEntry, tasks: readonly TaskEntry[]): number {
+  const seen = new Set<string>();
+  let before: TaskEntry | undefined;
+  for (let id: string | undefined = key; id !== undefined && !seen.has(id); id = before?.key) {
+    seen.add(id);
+    before = predecessor(id, tasks);
+  }
+  return Math.max(value.nattempts ?? 1, seen.size);
+}
+
+/** A map task names the attempt before, a failed reducer the attempt after. */
+function predecessor(id: string, tasks: readonly TaskEntry[]): TaskEntry | undefined {
+  const task = tasks.find(({ key }) => key === id)?.value;
+  return tasks.find(
+    ({ key, value }) => value.retryTaskId === id || (task?.prevRecordType === 'task' && task.prevRecordId === key),
+  );
 }
 
 function sortKey(entry: HistoryEntry, attempts: ReadonlyMap<string, number>): readonly (string | number)[] {

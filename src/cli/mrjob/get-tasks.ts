@@ -54,10 +54,16 @@ function printTaskOutputs({ details, label }: View, { taskId, nOutputs = 0 }: Ta
 
 function printTaskError({ details, label, print }: View, task: TaskRecord): void {
   if (task.result !== 'fail') return;
-  const error: ErrorRecord | undefined = details.error.find(({ value }) => value.taskId === task.taskId)?.value;
+  const errors = details.error.map(({ value }) => value);
+  const error = errors.find(({ taskId }) => taskId === task.taskId) ?? errors.find((value) => isAbout(value, task));
   label('Error', error?.errorMessage ?? '(no error specified)');
   if (error?.errorMessageInternal !== undefined) {
     print(`${' '.repeat(15)}internal error: ${error.errorMessageInternal}`);
   }
   if (error?.stderr !== undefined) label('stderr', error.stderr);
+}
+
+/** The error about a task that was given up with its agent has no `taskId`: only its link names the task. */
+function isAbout({ prevRecordType, prevRecordId }: ErrorRecord, { taskId }: TaskRecord): boolean {
+  return prevRecordType === 'task' && prevRecordId === taskId;
 }

@@ -123,6 +123,51 @@ t.test('taskhistory', async (t) => {
   t.equal((await run('taskhistory')).status, 2);
 });
 
+/** Given up before their agent began: that is no attempt, so both have the same number. */
+async function putNeverBegun() {
+  const map = { phaseNum: 0, input: '/w/stor/c', nattempts: 1, state: 'done', nOutputs: 0 };
+  await put('task', 'n9', {
+    ...{ ...map, taskId: 'n9', mantaComputeId: '1.cn', result: 'fail', timeDispatched: at(1), timeRetried: at(3) },
+    ...{ timeAbandoned: at(2), prevRecordType: 'jobinput', prevRecordId: 'in3' },
+    ...{ nextRecordType: 'error', nextRecordId: 'e3' },
+  });
+  await put('jobinput', 'in3', { input: '/w/stor/c', timeCreated: at(0), nextRecordType: 'task', nextRecordId: 'n9' });
+  await put('error', 'e3', {
+    ...{ errorId: 'e3', phaseNum: 0, errorCode: 'InternalError', errorMessage: 'internal error' },
+    ...{ errorMessageInternal: 'agent timed out', timeCommitted: at(2), retried: 'true' },
+    ...{ prevRecordType: 'task', prevRecordId: 'n9', input: '/w/stor/c' },
+  });
+  await put('task', 'n1', {
+    ...{ ...map, taskId: 'n1', mantaComputeId: '2.cn', result: 'ok', timeDispatched: at(3) },
+    ...{ prevRecordType: 'task', prevRecordId: 'n9' },
+  });
+  const reduce = { phaseNum: 1, rIdx: 0, nattempts: 1, state: 'done', nOutputs: 0, nInputs: 0 };
+  await put('task', 's2', {
+    ...{ ...reduce, taskId: 's2', mantaComputeId: '1.cn', result: 'fail', timeDispatched: at(1) },
+    ...{ timeAbandoned: at(2), timeRetried: at(3), retryTaskId: 's1' },
+  });
+  await put('task', 's1', { ...reduce, taskId: 's1', mantaComputeId: '2.cn', result: 'ok', timeDispatched: at(3) });
+}
+
+t.test('attempts that were never begun', async (t) => {
+  await putNeverBegun();
+  const keysOf = async (task: string) => {
+    const { stdout } = await run('taskhistory', '--json', task);
+    return stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line).key);
+  };
+  for (const task of ['n9', 'n1']) t.same(await keysOf(task), ['in3', 'n9', 'e3', 'n1'], task);
+  for (const task of ['s2', 's1']) t.same(await keysOf(task), ['s2', 's1'], task);
+  await putJobRecords(moray.client);
+  const { value } = await moray.client.getObject(defaultBuckets.job, jobs.done);
+  await moray.client.putObject(defaultBuckets.job, jobId, { ...value, jobId });
+  const { stdout } = await run('get', '-t', jobId);
+  const error = `     Error internal error\n${' '.repeat(15)}internal error: agent timed out\n`;
+  t.ok(stdout.includes(`n9${' '.repeat(34)}   0 done fail    0\n     Input /w/stor/c\n${error}`), stdout);
+});
+
 t.test('watch, where nobody looks', async (t) => {
   await putJobRecords(moray.client);
   const line = 'done, phase 0 2/3, phase 1 1/2, 2 outputs, 2 errors, 1 retries\n';
