@@ -13,7 +13,7 @@ t.test(
       jobsPerUser: 1,
       inputsPerJob: 40,
       jobsAtOnce: 2,
-      killEveryMs: 4_000,
+      killEveryMs: 1_500,
       victims: ['agent', 'lackey'],
       limitMs: 300_000,
       say: (line) => t.comment(line),

@@ -18,8 +18,12 @@ export interface TestBus {
   readonly faulty: FaultyMoray;
 }
 
-export async function startTestBus(t: Pick<Test, 'teardown'>): Promise<TestBus> {
-  const moray = await startTestMoray(t);
+/** @param config of the Moray server, as `startTestMoray` has it. */
+export async function startTestBus(
+  t: Pick<Test, 'teardown'>,
+  config: Readonly<Record<string, unknown>> = {},
+): Promise<TestBus> {
+  const moray = await startTestMoray(t, config);
   await ensureBuckets({ moray: moray.client, buckets: defaultBuckets, clock: systemClock, log });
   const faulty = faultyMoray(moray.client);
   return { bus: openBus(t, faulty), moray, faulty };

@@ -255,8 +255,9 @@ function startChaos(box: OneBox, { killEveryMs, victims, say }: SoakOptions): Ch
       };
     });
   const run = async () => {
-    for (;;) {
-      await pause(killEveryMs * (0.5 + Math.random()));
+    // The first at once: however quick the jobs are, they meet one.
+    for (let isFirst = true; ; isFirst = false) {
+      if (!isFirst) await pause(killEveryMs * (0.5 + Math.random()));
       if (stopped) return;
       const agentsTurn = victims.includes('agent') && (victims.length === 1 || Math.random() < agentShare);
       if (agentsTurn) {

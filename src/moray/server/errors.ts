@@ -15,6 +15,9 @@ export class MorayError extends Error {
   }
 }
 
+/** The database cannot be written now, and may be later: by this name clients know that they are to come again. */
+export const databaseAway = (message: string) => new MorayError('NoDatabasePeersError', message);
+
 export const bucketNotFound = (bucket: string) => new MorayError('BucketNotFoundError', `${bucket} does not exist`);
 
 export const bucketConflict = (bucket: string) =>

@@ -1,8 +1,12 @@
 import { EventEmitter, once } from 'node:events';
+import fs from 'node:fs';
+import path from 'node:path';
 import t from 'tap';
 import { jobsChannel } from '../../../src/bus/channels.js';
 import type { Bus, Query } from '../../../src/bus/types.js';
+import { defaultBuckets } from '../../../src/records/buckets.js';
 import { startTestBus } from '../../support/bus.js';
+import { mountSmallDisk } from '../../support/small-disk.js';
 
 const never = 1_000_000;
 const health = { component: 'agent', instance: 'test', generation: 'now' } as const;
@@ -42,6 +46,25 @@ t.test('a Moray that is killed and comes back costs time only', async (t) => {
   t.ok(results.every(([result]) => result?.etag !== undefined));
   t.ok((await counting) > 0);
   t.equal(await bus.count('job', '(jobId=*)'), keys.length);
+});
+
+t.test('a store whose disk is full costs time only', async (t) => {
+  const disk = mountSmallDisk(t, '3m');
+  if (disk === null) {
+    t.pass('skipped: a small file system cannot be mounted by this user');
+    return;
+  }
+  const { bus, moray } = await startTestBus(t, { dataFile: path.join(disk.directory, 'moray.db') });
+  const filler = path.join(disk.directory, 'filler');
+  t.throws(() => fs.writeFileSync(filler, Buffer.alloc(8_000_000)), { code: 'ENOSPC' });
+  await t.rejects(moray.client.putObject(defaultBuckets.job, 'x', job('x')), { name: 'NoDatabasePeersError' });
+  let written = false;
+  const writing = put(bus, 'a').then(() => (written = true));
+  while (bus.counters.refusals === 0) await moray.client.ping();
+  t.notOk(written);
+  fs.rmSync(filler);
+  await writing;
+  t.ok(await bus.get('job', 'a'));
 });
 
 t.test('subscriptions live on when Moray is killed', async (t) => {

@@ -2,7 +2,7 @@
 
 import type { Bucket } from '../../buckets/bucket.js';
 import { checkBucketConfig } from '../../buckets/config.js';
-import { database, MorayError, objectNotFound, queryTimeout } from '../../errors.js';
+import { database, databaseAway, MorayError, objectNotFound, queryTimeout } from '../../errors.js';
 import { parseFilter } from '../../filters/parse.js';
 import { demandIndexes } from '../../query.js';
 import type { BatchItem, BucketRow, Engine, Notification } from '../engine.js';
@@ -154,6 +154,8 @@ async function withTimeout<Result>(work: Promise<Result>, timeoutMs: number, sql
 function translateError(error: unknown, file: string): Error {
   if (error instanceof MorayError) return error;
   const { code = '', message = String(error) } = error as { readonly code?: unknown; readonly message?: string };
-  if (code === 'SQLITE_FULL') return database(`no space left on device: the database "${file}" cannot be written`);
+  if (code === 'SQLITE_FULL') return databaseAway(`no space left on device: the database "${file}" cannot be written`);
+  // Which is also what a full disk is called when it is the log or its index that cannot grow.
+  if (String(code).startsWith('SQLITE_IOERR')) return databaseAway(`the database "${file}": ${message} (${code})`);
   return database(String(code).startsWith('SQLITE_') || code === '' ? message : `${message} (${code})`);
 }
