@@ -3,7 +3,7 @@
  * backup, which gives one moment of the database; then the bytes. An object file never changes once it has its name,
  * and is removed 15 minutes after its last entry at the earliest, so whatever the copy of the metadata names is there
  * afterwards, unless somebody deleted it since and the copy takes longer. Logs, zones and run-time files are left out:
- * they are made anew.
+ * they are made anew. The archive holds private keys and the key of tokens: it is its owner's alone from the first byte.
  */
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -23,10 +23,12 @@ const parts = ['box.json', 'accounts.json', 'etc', 'storage'];
 export async function backUpBox(dataDirectory: string, file: string): Promise<void> {
   const { data, box } = layoutOf(dataDirectory);
   if (!fs.existsSync(box)) throw new VError({ name: 'NoBoxError' }, 'there is no Marlin in "%s"', data);
-  if (fs.existsSync(file)) throw new VError({ name: 'BackupError' }, '"%s" is there already', file);
-  const staging = fs.mkdtempSync(path.join(os.tmpdir(), 'marlin-backup-'));
   const incomplete = `${file}.incomplete`;
+  createAlone(incomplete);
+  const staging = fs.mkdtempSync(path.join(os.tmpdir(), 'marlin-backup-'));
   try {
+    // Only now: whoever else wrote it is done.
+    if (fs.existsSync(file)) throw new VError({ name: 'BackupError' }, '"%s" is there already', file);
     await copyDatabase(path.join(data, databaseFile), path.join(staging, databaseFile));
     const there = parts.filter((name) => fs.existsSync(path.join(data, name)));
     const archive = ['--create', '--sparse', '--file', path.resolve(incomplete), '--exclude=storage/*/.tmp/*'];
@@ -35,6 +37,17 @@ export async function backUpBox(dataDirectory: string, file: string): Promise<vo
   } finally {
     fs.rmSync(staging, { recursive: true, force: true });
     fs.rmSync(incomplete, { force: true });
+  }
+}
+
+/** @throws VError when somebody else has. */
+function createAlone(file: string): void {
+  try {
+    fs.closeSync(fs.openSync(file, 'wx', 0o600));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    const text = '"%s" is there: another backup is writing it, or was broken off and it is to be removed';
+    throw new VError({ name: 'BackupError' }, text, file);
   }
 }
 
