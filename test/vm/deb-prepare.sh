@@ -35,7 +35,7 @@ EOF
 # An emulated machine takes ten times as long as a real one.
 for unit in marlin marlin-{moray,storage,frontdoor,supervisor,agent,archiver}; do
   mkdir -p "$root/etc/systemd/system/$unit.service.d"
-  printf '[Service]\nTimeoutStartSec=3000\nTimeoutStopSec=900\n' >"$root/etc/systemd/system/$unit.service.d/slow.conf"
+  printf '[Service]\nTimeoutStartSec=1200\nTimeoutStopSec=900\n' >"$root/etc/systemd/system/$unit.service.d/slow.conf"
 done
 mkdir -p "$root/etc/systemd/system/default.target.wants"
 ln -sf ../inside.service "$root/etc/systemd/system/default.target.wants/inside.service"
