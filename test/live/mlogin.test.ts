@@ -17,7 +17,8 @@ t.test('mlogin: a shell beside the object', { timeout: 180_000 }, async (t) => {
   session.type('stty size\r');
   await session.until(/\n24 80\n/);
   session.resize(101, 33);
-  session.type('stty size; echo $TERM\r');
+  // What is typed may overtake the new size.
+  session.type('until [ "$(stty size)" = "33 101" ]; do sleep 0.1; done; stty size; echo $TERM\r');
   await session.until(/\n33 101\nxterm\n/);
 
   session.type('(echo $((600+66)); exec sleep 1000)\r');
