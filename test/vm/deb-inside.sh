@@ -78,6 +78,7 @@ for service in $services; do
 done
 chgrp marlin /etc/marlin/* && chmod 640 /etc/marlin/*
 for service in $services; do systemctl start "marlin-$service"; done
+until mrzones >/dev/null 2>&1; do sleep 1; done # a job waits a minute for an agent, which may take longer to start here
 export MANTA_URL=http://127.0.0.1:8080
 until printf 'one two\n' | mput -q -c 1 ~~/stor/many 2>/dev/null; do sleep 1; done
 [ "$(echo ~~/stor/many | mjob create -o -m 'wc -w' -r cat | tr -d ' ')" = 2 ]
