@@ -83,7 +83,7 @@ export const subcommands: readonly Subcommand[] = [
   {
     name: 'status',
     args: '--data DIR',
-    help: 'Show which services run and answer, and how full the disk is; exit status 3 when one does not, or it is.',
+    help: 'Show which services answer, and how full the disk is; exit status 3: not all do; 4: too full.',
     options: [dataOption, { names: ['json'], type: 'bool', help: 'As JSON.' }],
     run: runStatus,
   },
@@ -229,12 +229,12 @@ async function runEnv(options: Options): Promise<number> {
 }
 
 async function runStatus(options: Options): Promise<number> {
-  const { boxStatus, isHealthy, statusLines } = await import('./operate/status.js');
+  const { boxStatus, exitStatusOf, statusLines } = await import('./operate/status.js');
   const data = requireData(options);
   const status = await boxStatus(data);
   const lines = options['json'] === true ? [JSON.stringify(status)] : statusLines(data, status);
   process.stdout.write(`${lines.join('\n')}\n`);
-  return isHealthy(status) ? 0 : 3;
+  return exitStatusOf(status);
 }
 
 async function runDown(options: Options): Promise<number> {

@@ -32,7 +32,7 @@ t.test('a Marlin is looked at, saved, stopped, and made again elsewhere', async 
   t.match(status.stdout, new RegExp(`\\ndisk +- {2}${box.data}, \\d+ % used, \\d+ MB free\\n$`));
   t.match(json, { disks: [{ directory: box.data, problem: null }] });
   const full = statusWithDisk(path.join(box.data, 'storage'), '32m');
-  t.equal(full.status, 3, 'everybody answers, but there is no room');
+  t.equal(full.status, 4, 'everybody answers, but there is no room');
   t.match(full.stdout, /\ndisk .* MB free\ndisk +- {2}\S+\/storage, 0 % used, 32 MB free: almost no space left\n$/);
 
   const work = t.testdir();

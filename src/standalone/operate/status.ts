@@ -92,9 +92,12 @@ async function json(url: string): Promise<unknown> {
   return JSON.parse(await get(url));
 }
 
-export function isHealthy({ pid, services: found, disks }: BoxStatus): boolean {
-  const haveRoom = disks.every(({ problem }) => problem === null);
-  return pid !== null && haveRoom && found.every(({ says: answer }) => answer !== null);
+/** Told apart, since whoever waits for services to start must not wait for somebody to clear a disk. */
+const exitStatuses = { well: 0, notAllAnswer: 3, diskFull: 4 } as const;
+
+export function exitStatusOf({ pid, services: found, disks }: BoxStatus): number {
+  if (pid === null || found.some(({ says: answer }) => answer === null)) return exitStatuses.notAllAnswer;
+  return disks.some(({ problem }) => problem !== null) ? exitStatuses.diskFull : exitStatuses.well;
 }
 
 export function statusLines(dataDirectory: string, status: BoxStatus): readonly string[] {
