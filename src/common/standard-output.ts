@@ -15,6 +15,11 @@ export function endWithStandardOutput(name: string): void {
   });
 }
 
+/** For services: whoever reads their lines may go, and the disk that takes them may be full, but the work goes on. */
+export function outliveStandardOutput(): void {
+  process.stdout.on('error', () => {});
+}
+
 /** In the words of the system: `No space left on device`. */
 function reasonOf({ errno, message }: NodeJS.ErrnoException): string {
   const [, words = message] = getSystemErrorMap().get(errno ?? 0) ?? [];

@@ -1,11 +1,13 @@
 /** `marlin SUBCOMMAND`: one command starts every service. */
 import dashdash, { type Option as OptionConfiguration } from 'dashdash';
-import { endWithStandardOutput } from '../common/standard-output.js';
+import { endWithStandardOutput, outliveStandardOutput } from '../common/standard-output.js';
 import { type Options, subcommands, UsageError } from './subcommands.js';
 
 async function main(argv: readonly string[]): Promise<number> {
   const [name, ...rest] = argv;
   const subcommand = subcommands.find((row) => row.name === name);
+  if (subcommand?.isService) outliveStandardOutput();
+  else endWithStandardOutput('marlin');
   if (subcommand === undefined) {
     const asked = name === 'help' || name === '--help' || name === '-h';
     if (name !== undefined && !asked) process.stderr.write(`marlin: no subcommand "${name}"\n`);
@@ -48,7 +50,6 @@ function usage(): string {
   return `usage: marlin SUBCOMMAND [OPTIONS] [ARGUMENTS]\n\n${rows.join('')}\n"marlin SUBCOMMAND --help" lists its options.\n`;
 }
 
-endWithStandardOutput('marlin');
 main(process.argv.slice(2)).then(
   (status) => {
     process.exitCode = status;

@@ -13,6 +13,8 @@ export interface Subcommand {
   readonly args: string;
   readonly help: string;
   readonly options: readonly OptionConfiguration[];
+  /** Whether it works on until it is stopped: what it prints is not what it is for. */
+  readonly isService?: true;
   /** Whether there may be arguments beside the options. */
   readonly operands?: boolean;
   /** Resolves to the exit status. Throws `UsageError` for arguments that it cannot use. */
@@ -50,6 +52,7 @@ export const subcommands: readonly Subcommand[] = [
     name: 'up',
     args: '--data DIR',
     help: 'Run a whole Marlin on this machine, in the foreground.',
+    isService: true,
     options: [
       dataOption,
       { names: ['port-base'], type: 'integer', helpArg: 'N', help: 'First of ten ports; 0 picks free ones.' },
@@ -176,6 +179,7 @@ function service(name: string, load: () => Promise<(configFile: string) => Promi
     args: 'CONFIG',
     operands: true,
     help: `Run the service "${name}" with a configuration file.`,
+    isService: true,
     options: [],
     async run(_options, [configFile, ...rest]) {
       if (configFile === undefined || rest.length > 0) throw new UsageError('one configuration file is required');

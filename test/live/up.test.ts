@@ -96,3 +96,11 @@ t.test('a one-box: its command line, its environment, mistakes', { timeout: 180_
   );
   t.equal(many.contents.join('').length, 30 * 'one two three'.length, 'every input reaches exactly one reducer');
 });
+
+t.test('a one-box goes on when nobody can take what it prints', { timeout: 120_000 }, async (t) => {
+  const work = t.testdir();
+  const script = `"$0" up --data "$1/data" --port-base 0 --driver process --ready-file "$1/ready" >/dev/full & up=$!
+    until [ -s "$1/ready" ] || ! kill -0 $up; do sleep 0.1; done; kill $up && wait $up`;
+  const { status, stderr } = await execute('bash', ['-c', script, marlinCommand, work], { env: process.env });
+  t.equal(status, 0, stderr);
+});

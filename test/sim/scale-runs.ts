@@ -11,14 +11,13 @@ import { defaultBuckets } from '../../src/records/buckets.js';
 import type { JobRecord, Phase } from '../../src/records/job.js';
 import type { Tunables } from '../../src/supervisor/config.js';
 import { newId } from '../../src/supervisor/ids.js';
-import { supervisorConfig } from '../support/supervisor-config.js';
 import { createNetwork } from './network.js';
 import { createObjects, login, owner } from './objects.js';
 import { type Life, startLife } from './process.js';
 import { chanceOf } from './random.js';
 import { runScaleAgent } from './scale-agent.js';
 import { createStore, type Store } from './store.js';
-import { account, runSupervisor } from './supervisor.js';
+import { account, baseConfig, runSupervisor } from './supervisor.js';
 import { createVirtualTime } from './time.js';
 
 const supervisorCount = 8;
@@ -34,13 +33,6 @@ const map: Phase = { type: 'map', exec: 'true' };
 const reduce = (count: number): Phase => ({ type: 'reduce', exec: 'true', count });
 
 const log = createLogger({ name: 'sim', level: 'fatal' });
-const baseConfig = supervisorConfig({
-  instanceUuid: 'sim',
-  port: 0,
-  manta: { url: 'http://unused' },
-  moray: { index: { url: 'unused' }, storage: { url: 'unused' } },
-  auth: { url: 'http://unused' },
-});
 
 interface Gate {
   /** Nothing but heartbeats is written, so that the store does not grow. */

@@ -6,6 +6,7 @@ import type { Logger } from '../../src/common/logging.js';
 import { defaultBuckets } from '../../src/records/buckets.js';
 import type { SupervisorConfig } from '../../src/supervisor/config.js';
 import { type Supervisor, startSupervisor } from '../../src/supervisor/supervisor.js';
+import { supervisorConfig } from '../support/supervisor-config.js';
 import type { Network } from './network.js';
 import { login, type Objects, owner } from './objects.js';
 import type { Life } from './process.js';
@@ -24,6 +25,15 @@ export const account: AccountAnswer = {
   },
   roles: {},
 };
+
+/** What all simulated supervisors have in common; nothing is reached by these addresses. */
+export const baseConfig = supervisorConfig({
+  instanceUuid: 'sim',
+  port: 0,
+  manta: { url: 'http://unused' },
+  moray: { index: { url: 'unused' }, storage: { url: 'unused' } },
+  auth: { url: 'http://unused' },
+});
 
 export interface SupervisorWorld {
   readonly network: Network;

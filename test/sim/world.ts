@@ -2,7 +2,6 @@
 import { createLogger, type Logger } from '../../src/common/logging.js';
 import { defaultBuckets } from '../../src/records/buckets.js';
 import type { Supervisor } from '../../src/supervisor/supervisor.js';
-import { supervisorConfig } from '../support/supervisor-config.js';
 import { runAgent } from './agent.js';
 import { createNetwork, noFaults } from './network.js';
 import { createObjects } from './objects.js';
@@ -11,7 +10,7 @@ import { type Life, startLife } from './process.js';
 import { chanceOf } from './random.js';
 import { createRules, difference, Violation } from './rules.js';
 import { type Change, createStore } from './store.js';
-import { runSupervisor } from './supervisor.js';
+import { baseConfig, runSupervisor } from './supervisor.js';
 import { beginning, createVirtualTime } from './time.js';
 import { runUser } from './user.js';
 import { judge } from './verdict.js';
@@ -47,13 +46,6 @@ const lostAnswerMs = 60_000;
 /** It is not quiet within this time: somebody writes for ever. */
 const restlessMs = 200_000;
 
-const baseConfig = supervisorConfig({
-  instanceUuid: 'sim',
-  port: 0,
-  manta: { url: 'http://unused' },
-  moray: { index: { url: 'unused' }, storage: { url: 'unused' } },
-  auth: { url: 'http://unused' },
-});
 const silence = createLogger({ name: 'sim', level: 'fatal' });
 
 export async function runSeed(seed: number, { without = {}, trace }: RunOptions = {}): Promise<Outcome> {
