@@ -44,6 +44,9 @@ async function ensureBucket({ moray, buckets, log }: EnsureBucketsOptions, name:
     if (!VError.hasCauseWithName(error as Error, 'BucketVersionError')) throw error;
     log.warn({ err: error, bucket }, 'the bucket has a newer version, which is used as it is');
   }
+  // A new version that adds no field has rows to be filled in, too, by Moray's rules: all of them, for nothing.
+  const { reindex_active } = await moray.getBucket(bucket);
+  if (Object.values(reindex_active ?? {}).every((fields) => fields.length === 0)) return;
   for (;;) {
     const { processed, remaining = 0 } = await moray.reindexObjects(bucket, reindexCount);
     if (processed === 0 && remaining === 0) return;

@@ -110,7 +110,7 @@ export const jobBucket: BucketConfig = {
     { jobId: { type: 'string', unique: true }, transient: { type: 'boolean' } },
   ),
   options: {
-    version: 4,
+    version: 5,
     accessPaths: [
       { fields: ['worker', 'state'] },
       { fields: ['worker', 'state'], present: ['timeCancelled'] },

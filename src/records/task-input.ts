@@ -76,7 +76,7 @@ export const taskInputBucket: BucketConfig = {
     { taskInputId: { type: 'string', unique: true }, phaseNum: { type: 'number' } },
   ),
   options: {
-    version: 6,
+    version: 7,
     accessPaths: [
       { fields: ['jobId', 'phaseNum'] },
       { fields: ['taskId', 'wantInputRemoved'] },

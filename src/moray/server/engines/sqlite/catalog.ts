@@ -114,7 +114,7 @@ export function createCatalog(connection: Connection): Catalog {
         );
       loaded.delete(name);
       const bucket = get(name);
-      dropIndexes(connection, bucket, () => true);
+      if (removed.length > 0) dropIndexes(connection, bucket, () => true); // a column that is indexed cannot go
       for (const field of removed) {
         connection.exec(`ALTER TABLE ${bucket.table} DROP COLUMN ${identifier(field)}`);
       }
