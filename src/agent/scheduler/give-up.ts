@@ -3,7 +3,8 @@
  * the others' shares leave it; and, when groups wait without a zone and none is on its way to them, any stream whose
  * group has had the zone for its turn: else more groups than zones would mean that some wait until others are finished.
  * Idle streams: the oldest, at once, when a group waits or fewer zones are ready (or on their way) than the reserve, or
- * when others lack what their group holds too much. Source: chapter 5, section 4.5; DESIGN, section 9, rule 10.
+ * when others lack what their group holds too much. A group that has nothing to do holds each of its zones too many: the
+ * one zone of hysteresis is for those who are busy. Source: chapter 5, section 4.5; DESIGN, section 9, rule 10.
  */
 import type { Action } from './events.js';
 import { canUseZone, groupOf, releaseStream, streamOf } from './groups.js';
@@ -35,7 +36,8 @@ export function giveUpIdle(state: SchedulerState, actions: Action[]): void {
   for (const zone of state.idle) {
     if (missing <= 0) return;
     const stream = streamOf(state, zone);
-    if (overscheduled(loadOf(groupOf(state, stream.group)), pool) === 0) continue;
+    const load = loadOf(groupOf(state, stream.group));
+    if (load.taskCount > 0 && overscheduled(load, pool) === 0) continue;
     releaseStream(state, stream, actions);
     missing--;
   }

@@ -14,6 +14,21 @@ t.test('a waiting group gets an idle zone at once', async (t) => {
   t.equal(world.ran.size, 4, 'without any idle time passing');
 });
 
+t.test('a group with nothing to do leaves its last zone to one that lacks its share', async (t) => {
+  const world = new World(['a', 'b', 'c', 'd']);
+  for (const group of ['first', 'second', 'third']) {
+    world.add(group, `${group}-task`);
+    while (world.finishOne(0));
+  }
+  t.equal(world.state.idle.size, 3, 'each keeps its zone while nobody wants it');
+  for (let index = 0; index < 1_000; index++) world.add('large', `large${index}`);
+  while (world.loading.size + world.resetting.size > 0) {
+    for (const zone of [...world.loading]) world.loaded(zone);
+    for (const zone of [...world.resetting]) world.ready(zone);
+  }
+  t.equal(world.running.size, 3, 'the large group has all but the reserve, without any idle time passing');
+});
+
 t.test('a small group is not starved by a large one', async (t) => {
   const world = new World(['a', 'b', 'c', 'd']);
   for (let index = 0; index < 1_000; index++) world.add('large', `large${index}`);
