@@ -7,6 +7,7 @@ import type { Tunables } from './config.js';
 import type { Counters } from './counters.js';
 import type { Job } from './jobs/job.js';
 import type { JobTable } from './jobs/table.js';
+import type { Turns } from './jobs/turns.js';
 import type { AgentLoad } from './pipeline/load.js';
 import type { DomainQuery } from './queries.js';
 
@@ -19,6 +20,7 @@ export interface DomainContext {
   readonly load: AgentLoad;
   readonly counters: Counters;
   readonly jobs: JobTable;
+  readonly turns: Turns;
   readonly isStopped: boolean;
   env(): Env;
   /**

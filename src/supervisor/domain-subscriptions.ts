@@ -14,7 +14,12 @@ const namedLimit = 100;
 const wholeEveryMs = 60_000;
 
 export interface DomainSubscriptions {
-  add(key: string, row: QueryRow, onRecord: (record: Stored<never>) => Promise<void>): Subscription;
+  add(
+    key: string,
+    row: QueryRow,
+    onRecord: (record: Stored<never>) => Promise<void>,
+    onPass?: () => void,
+  ): Subscription;
   has(key: string): boolean;
   wake(key: string): void;
   /** Ends one of them. */
@@ -36,7 +41,7 @@ export function createSubscriptions(options: SubscriptionOptions, jobs: () => Jo
   const channels = { jobs: jobsChannel, domains: '', domain: domainChannel(domain) };
 
   return {
-    add(key, row, onRecord) {
+    add(key, row, onRecord, onPass = () => {}) {
       let wholeMs = Number.NEGATIVE_INFINITY;
       const query: Query<never> = {
         name: row.name,
@@ -51,6 +56,7 @@ export function createSubscriptions(options: SubscriptionOptions, jobs: () => Jo
         everyMs: typeof row.everyMs === 'number' ? row.everyMs : tunables[row.everyMs],
         unprovenEveryMs: tunables.timePoll,
         onRecord,
+        onPass,
       };
       const subscription = bus.subscribe(query);
       subscriptions.set(key, subscription);

@@ -17,9 +17,10 @@ import { createSubscriptions } from './domain-subscriptions.js';
 import { markStragglers } from './jobs/cancel.js';
 import { type Job, touch } from './jobs/job.js';
 import { lookIfHinted, lookNow, removeJob } from './jobs/look.js';
-import { type Gone, JobTable } from './jobs/table.js';
+import { type Gone, JobTable, type Unsettled } from './jobs/table.js';
 import { placeMissing, takeUp } from './jobs/take-up.js';
 import { tickJobs } from './jobs/tick.js';
+import { createTurns } from './jobs/turns.js';
 import type { Finder } from './pipeline/find.js';
 import { AgentLoad } from './pipeline/load.js';
 import { isAnonymous } from './pipeline/names.js';
@@ -38,6 +39,8 @@ export interface DomainOptions {
   readonly bus: Bus;
   readonly fence: BatchFence;
   readonly agents: HealthTable;
+  /** Other supervisors that live. */
+  readonly peers: () => readonly string[];
   readonly mayReturn: (agent: string) => boolean;
   readonly finder: Finder;
   readonly remover: Pick<Remover, 'remove'>;
@@ -70,7 +73,7 @@ export async function startDomain(options: DomainOptions): Promise<OperatedDomai
   let stopped = false;
 
   const subscriptions = createSubscriptions({ domain, bus, tunables, setAside, nowMs }, () => jobs);
-  const find = async (jobId: string): Promise<Job | Gone | 'marked'> => {
+  const find = async (jobId: string): Promise<Job | Gone | Unsettled> => {
     const record = await bus.get<JobRecord>('job', jobId);
     if (record === null || record.value.worker !== domain) return 'not ours';
     if (record.value.state !== 'done') return takeUp(record, context);
@@ -82,6 +85,13 @@ export async function startDomain(options: DomainOptions): Promise<OperatedDomai
     log.warn({ err: error }, 'a job could not be looked up; it is tried again'),
   );
 
+  const turns = createTurns({
+    clock,
+    me: domain,
+    peers: options.peers,
+    lookAgain: () => subscriptions.wake('jobsCreated'),
+  });
+
   const context: DomainContext = {
     domain,
     tunables,
@@ -91,6 +101,7 @@ export async function startDomain(options: DomainOptions): Promise<OperatedDomai
     load: new AgentLoad(),
     counters,
     jobs,
+    turns,
     get isStopped() {
       return stopped;
     },
@@ -139,9 +150,11 @@ export async function startDomain(options: DomainOptions): Promise<OperatedDomai
   const handlers = recordHandlers(context, pipeline, setAside);
   const subscribe = (name: DomainQuery) => subscriptions.add(name, domainQueries[name], handlers[name]);
   const accept = (accepts: boolean): void => {
-    if (!accepts) subscriptions.drop('jobsCreated');
-    else if (!subscriptions.has('jobsCreated'))
-      subscriptions.add('jobsCreated', ownQueries.jobsCreated, handlers.jobsCreated);
+    if (!accepts) {
+      subscriptions.drop('jobsCreated');
+      turns.stop();
+    } else if (!subscriptions.has('jobsCreated'))
+      subscriptions.add('jobsCreated', ownQueries.jobsCreated, handlers.jobsCreated, turns.passed);
   };
 
   await subscribe('jobsOwned').fence();
@@ -171,6 +184,7 @@ export async function startDomain(options: DomainOptions): Promise<OperatedDomai
     async stop() {
       stopped = true;
       cancelTick();
+      turns.stop();
       subscriptions.stop();
       for (const job of jobs.all()) removeJob(job, 'the domain stops', context);
       await Promise.all(working);

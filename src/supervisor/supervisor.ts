@@ -166,6 +166,7 @@ export async function startSupervisor(config: SupervisorConfig, deps: Supervisor
         bus,
         fence,
         agents,
+        peers: () => peers.living().map(({ instance }) => instance),
         mayReturn,
         finder,
         remover,

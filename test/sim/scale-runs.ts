@@ -27,7 +27,7 @@ const objectCount = 1_000;
 const settlingMs = 10_000;
 /** Longer than anything that a supervisor plans. */
 const restMs = 400_000;
-const inputsAtATime = 1_000;
+const recordsAtATime = 1_000;
 
 const map: Phase = { type: 'map', exec: 'true' };
 const reduce = (count: number): Phase => ({ type: 'reduce', exec: 'true', count });
@@ -39,13 +39,18 @@ interface Gate {
   isClosed: boolean;
 }
 
-function gated(store: Store, gate: Gate): Store {
+function gated(store: Store, gate: Gate, done: { supervisorRefusals: number }): Store {
   return {
     ...store,
     batch(requests, writer) {
       if (gate.isClosed && requests.some(({ bucket }) => bucket !== defaultBuckets.health))
         throw new VError({ name: 'NoDatabasePeersError' }, 'the store is away');
-      return store.batch(requests, writer);
+      try {
+        return store.batch(requests, writer);
+      } catch (error) {
+        if (writer.startsWith('sup')) done.supervisorRefusals++;
+        throw error;
+      }
     },
   };
 }
@@ -53,7 +58,7 @@ function gated(store: Store, gate: Gate): Store {
 async function startWorld(tunables: Partial<Tunables>) {
   const config = { ...baseConfig, tunables: { ...baseConfig.tunables, ...tunables } };
   const time = createVirtualTime();
-  const done = { tasks: 0, jobs: 0, claimed: 0, supervisorBatches: 0 };
+  const done = { tasks: 0, jobs: 0, claimed: 0, supervisorBatches: 0, supervisorRefusals: 0 };
   const gate: Gate = { isClosed: false };
   const whole = createStore(
     () => Math.floor(time.nowMs),
@@ -69,7 +74,7 @@ async function startWorld(tunables: Partial<Tunables>) {
     },
     { isLarge: true },
   );
-  const store = gated(whole, gate);
+  const store = gated(whole, gate, done);
   const network = createNetwork(store, time, chanceOf(1, 'network'));
   const objects = createObjects(store);
   const names = (stem: string, count: number) => Array.from({ length: count }, (_, index) => `${stem}-${index + 1}`);
@@ -133,28 +138,21 @@ async function startWorld(tunables: Partial<Tunables>) {
       gate.isClosed = false;
       return held;
     },
-    async createJob(phases: readonly Phase[]): Promise<string> {
-      const jobId = newId(() => chance.next());
-      const principal = { account: account.account, roles: {} };
-      const job: JobRecord = {
-        jobId,
-        owner,
-        name: '',
-        auth: { login, token: 'secret', uuid: owner, groups: [], principal },
-        phases: [...phases],
-        options: {},
-        state: 'queued',
-        timeCreated: isoTime(time.nowMs),
-      };
-      await client.batch([{ operation: 'put', bucket: defaultBuckets.job, key: jobId, value: job }], {
-        notify: [[jobsChannel, 'job']],
-      });
-      return jobId;
+    async createJobs(count: number, phases: readonly Phase[]): Promise<string[]> {
+      const jobs = Array.from({ length: count }, () => newJob(phases, isoTime(time.nowMs)));
+      for (let at = 0; at < count; at += recordsAtATime) {
+        const some = jobs.slice(at, at + recordsAtATime);
+        const puts = some.map((value): BatchRequest => {
+          return { operation: 'put', bucket: defaultBuckets.job, key: value.jobId, value };
+        });
+        await client.batch(puts, { notify: [[jobsChannel, 'job']] });
+      }
+      return jobs.map(({ jobId }) => jobId);
     },
     async giveInput(jobId: string, count: number): Promise<void> {
       const domain = String(whole.row('job', jobId)?.value['worker']);
-      for (let at = 0; at < count; at += inputsAtATime) {
-        const puts = Array.from({ length: Math.min(inputsAtATime, count - at) }, (_, index): BatchRequest => {
+      for (let at = 0; at < count; at += recordsAtATime) {
+        const puts = Array.from({ length: Math.min(recordsAtATime, count - at) }, (_, index): BatchRequest => {
           const value = { jobId, domain, input: inputs[(at + index) % objectCount], timeCreated: isoTime(time.nowMs) };
           return { operation: 'put', bucket: defaultBuckets.jobinput, key: newId(() => chance.next()), value };
         });
@@ -170,6 +168,13 @@ async function startWorld(tunables: Partial<Tunables>) {
 }
 
 const chance = chanceOf(1, 'ids');
+
+function newJob(phases: readonly Phase[], timeCreated: string): JobRecord {
+  const principal = { account: account.account, roles: {} };
+  const auth = { login, token: 'secret', uuid: owner, groups: [], principal };
+  const jobId = newId(() => chance.next());
+  return { jobId, owner, name: '', auth, phases: [...phases], options: {}, state: 'queued', timeCreated };
+}
 
 function heapNow(): number {
   const { gc } = globalThis as { gc?: () => void };
@@ -187,6 +192,8 @@ export interface Measured {
   /** Of everybody, also the simulated store and agents. */
   readonly cpuUs: number;
   readonly supervisorBatches: number;
+  /** Batches of supervisors that were refused: what they wrote in vain. */
+  readonly supervisorRefusals: number;
   readonly rowsLookedAt: number;
   readonly virtualMs: number;
 }
@@ -207,6 +214,7 @@ async function measured(
   const startMs = world.time.nowMs;
   const startRows = world.store.lookedAt;
   const startBatches = world.done.supervisorBatches;
+  const startRefusals = world.done.supervisorRefusals;
   const held = await run(world);
   const { user, system } = process.cpuUsage(startCpu);
   const { notCounted, done, store, time } = world;
@@ -215,6 +223,7 @@ async function measured(
     held,
     cpuUs: user + system - notCounted.cpuUs,
     supervisorBatches: done.supervisorBatches - startBatches,
+    supervisorRefusals: done.supervisorRefusals - startRefusals,
     rowsLookedAt: store.lookedAt - startRows,
     virtualMs: time.nowMs - startMs,
   };
@@ -233,7 +242,7 @@ async function apart(world: World): Promise<number> {
 /** One job of three phases. */
 export function largeJob(count: number, { weighs, tunables = {} }: ScaleOptions): Promise<Measured> {
   return measured(count, tunables, async (world) => {
-    const jobId = await during(world, world.createJob([map, reduce(8), map]));
+    const [jobId = ''] = await during(world, world.createJobs(1, [map, reduce(8), map]));
     await world.until('claim', () => world.done.claimed > 0);
     void world.giveInput(jobId, count);
     const held: number[] = [];
@@ -253,12 +262,22 @@ export function largeJob(count: number, { weighs, tunables = {} }: ScaleOptions)
 export function smallJobs(count: number, { weighs, tunables = {} }: ScaleOptions): Promise<Measured> {
   return measured(count, tunables, async (world) => {
     const jobs: string[] = [];
-    for (let index = 0; index < count; index++) jobs.push(await during(world, world.createJob([map, reduce(1)])));
+    for (let index = 0; index < count; index++)
+      jobs.push(...(await during(world, world.createJobs(1, [map, reduce(1)]))));
     await world.until('all claims', () => world.done.claimed >= count);
     const held = weighs ? [await apart(world)] : [];
     for (const jobId of jobs) await during(world, world.giveInput(jobId, 3));
     await world.until('end of the jobs', () => world.done.jobs === count);
     return held;
+  });
+}
+
+/** Jobs that are all there at one moment, as after an outage, until all are somebody's. */
+export function newJobs(count: number): Promise<Measured> {
+  return measured(count, {}, async (world) => {
+    await during(world, world.createJobs(count, [map, reduce(1)]));
+    await world.until('all claims', () => world.done.claimed >= count);
+    return [];
   });
 }
 

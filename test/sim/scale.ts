@@ -14,12 +14,13 @@ import { largeJob, type Measured, smallJobs } from './scale-runs.js';
 
 const mb = (bytes: number) => `${(bytes / 2 ** 20).toFixed(0)} MB`;
 
-function report(what: string, { count, held, cpuUs, supervisorBatches, rowsLookedAt, virtualMs }: Measured): void {
+function report(what: string, measures: Measured): void {
+  const { count, held, cpuUs, supervisorBatches, supervisorRefusals, rowsLookedAt, virtualMs } = measures;
   const perOne = (value: number) => (value / count).toFixed(value / count < 10 ? 2 : 0);
   process.stdout.write(
     `${what}: supervisors hold at most ${mb(Math.max(...held))} (${held.map(mb).join(', ')}); ` +
       `each costs ${perOne(cpuUs)} us, ` +
-      `${perOne(supervisorBatches)} batches, ${perOne(rowsLookedAt)} rows looked at; ` +
+      `${perOne(supervisorBatches)} batches (and ${supervisorRefusals} in all were refused), ${perOne(rowsLookedAt)} rows looked at; ` +
       `${(virtualMs / 1_000).toFixed(0)} s of virtual time, ${(cpuUs / 1e6).toFixed(0)} s of CPU\n`,
   );
 }

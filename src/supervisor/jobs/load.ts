@@ -9,17 +9,23 @@ import { type Job, newJob, type Reducer } from './job.js';
 import { type Count, pendingRemovals, statCounts, unfinishedIn, unreadInputs } from './progress.js';
 import { asStored, mergeJob, saveJob } from './save.js';
 
-/** null: it is not ours any more, or no job that we understand. */
-export async function loadJob(record: Stored<JobRecord>, context: DomainContext): Promise<Job | null> {
+/**
+ * 'not ours': it is no job that we understand. 'changed': what we read of it was old. Somebody else may have it; or it
+ * was done here in the meantime, and what it left behind is still to be marked.
+ */
+export async function loadJob(
+  record: Stored<JobRecord>,
+  context: DomainContext,
+): Promise<Job | 'not ours' | 'changed'> {
   const problem = isJobRecord.problem(record.value);
   if (problem !== null) {
     context.log.error({ jobId: record.key }, `job is left alone: ${problem}`);
-    return null;
+    return 'not ours';
   }
   const job = newJob(record, 'initializing', context.env().nowMs);
   job.stats.nAssigns++;
   await Promise.all([recountStats(job, context), recountHints(job, context), loadReducers(job, context)]);
-  if (!(await writeJob(job, { state: 'running' }, context))) return null;
+  if (!(await writeJob(job, { state: 'running' }, context))) return 'changed';
   return job;
 }
 

@@ -10,6 +10,8 @@ const rememberedGone = 1000;
 
 /** What became of a job that is not here: it is done in this domain, or it is nobody's, or another's. */
 export type Gone = 'over' | 'not ours';
+/** Of a job that is looked for anew by its next record: what it left was marked, or its record had changed meanwhile. */
+export type Unsettled = 'marked' | 'changed';
 
 export class JobTable {
   private readonly jobs = new Map<string, Job>();
@@ -18,9 +20,9 @@ export class JobTable {
   /** Of those that are gone: records of theirs are still found. */
   private readonly left = new Set<string>();
 
-  /** @param takeUp resolves to the job, or what became of it; 'marked': its left-over records were dealt with. */
+  /** @param takeUp resolves to the job, or what became of it. */
   constructor(
-    private readonly takeUp: (jobId: string) => Promise<Job | Gone | 'marked'>,
+    private readonly takeUp: (jobId: string) => Promise<Job | Gone | Unsettled>,
     private readonly onFailure: (error: unknown) => void,
   ) {}
 
@@ -43,7 +45,7 @@ export class JobTable {
   }
 
   /** Loads a job unless it is here or being loaded. */
-  async load(jobId: string, load: () => Promise<Job | Gone | 'marked'>): Promise<Job | null> {
+  async load(jobId: string, load: () => Promise<Job | Gone | Unsettled>): Promise<Job | null> {
     if (this.jobs.has(jobId) || this.loading.has(jobId)) return null;
     this.loading.add(jobId);
     try {
@@ -52,7 +54,7 @@ export class JobTable {
         this.add(job);
         return job;
       }
-      if (job !== 'marked') this.forget(jobId, job);
+      if (job === 'over' || job === 'not ours') this.forget(jobId, job);
       return null;
     } finally {
       this.loading.delete(jobId);

@@ -12,13 +12,13 @@ import { stampLate } from './input.js';
 import { type Job, newJob } from './job.js';
 import { loadJob, loadReducers } from './load.js';
 import { asStored } from './save.js';
-import type { Gone } from './table.js';
+import type { Gone, Unsettled } from './table.js';
 import { moveTo } from './transition.js';
 
-/** A new job of nobody: the first conditional write wins. */
+/** A new job of nobody: tried for when it is our turn; the first conditional write wins. */
 export async function claim(record: Stored<JobRecord>, context: DomainContext): Promise<void> {
   const { jobs, tunables } = context;
-  if (jobs.has(record.key)) return;
+  if (jobs.has(record.key) || !context.turns.isDue(record.key)) return;
   if (record.value.timeAssigned !== undefined)
     context.log.warn({ jobId: record.key }, 'job was assigned, but to nobody');
   let moreInputs = false;
@@ -54,9 +54,9 @@ export async function claim(record: Stored<JobRecord>, context: DomainContext): 
 }
 
 /** Loads a job that belongs to this domain and makes it go on. */
-export async function takeUp(record: Stored<JobRecord>, context: DomainContext): Promise<Job | Gone> {
+export async function takeUp(record: Stored<JobRecord>, context: DomainContext): Promise<Job | Gone | Unsettled> {
   const job = await loadJob(record, context);
-  if (job === null) return 'not ours';
+  if (typeof job === 'string') return job;
   context.counters.jobsTakenUp++;
   moveTo(job, 'running', 'loaded', context.env().nowMs, context.log);
   queueMicrotask(() => begin(job, context));

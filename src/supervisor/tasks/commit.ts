@@ -15,7 +15,7 @@
  * Failed attempts: their outputs are never passed on nor shown, and objects that they made up are removed before the
  * outputs are marked (mark.ts), so that nobody pays for them.
  */
-import type { Operation, Stored } from '../../bus/types.js';
+import type { Operation, OperationResult, Stored } from '../../bus/types.js';
 import type { Env } from '../../common/clock.js';
 import { isoTime } from '../../common/iso-time.js';
 import { absent, and, eq } from '../../moray/client/filter.js';
@@ -170,7 +170,16 @@ export function markInputsForRemoval(taskId: string, limit: number): Operation {
   };
 }
 
-/** Sets fields of one task without needing its etag. */
-export function updateTask(taskId: string, fields: Readonly<Record<string, unknown>>): Operation {
-  return { op: 'update', bucket: 'task', filter: eq('taskId', taskId), fields, limit: 1 };
+/**
+ * Sets a mark of one task, and fields that go with it, without needing its etag; nothing if it bears the mark. So a write
+ * that is repeated, or made by two who read the task before and after somebody else changed it, is done once.
+ */
+export function markTask(taskId: string, mark: keyof TaskRecord, fields: Partial<TaskRecord>): Operation {
+  return { op: 'update', bucket: 'task', filter: and(eq('taskId', taskId), absent(mark)), fields, limit: 1 };
+}
+
+/** Whether the mark is ours, as far as one can tell when an answer was lost. */
+export function isMarked(results: readonly OperationResult[]): boolean {
+  const [{ count, repeated = false } = {}] = results;
+  return count !== 0 || repeated;
 }

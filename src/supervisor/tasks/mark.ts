@@ -12,7 +12,7 @@ import { taskObjectNames } from '../../taskapi/object-names.js';
 import type { DomainContext } from '../domain-context.js';
 import { adjustOpen, type Job, lastPhase } from '../jobs/job.js';
 import { isAnonymousOfPhase } from '../pipeline/names.js';
-import { afterOutputs, markInputsForRemoval, markOutputs, updateTask } from './commit.js';
+import { afterOutputs, isMarked, markInputsForRemoval, markOutputs, markTask } from './commit.js';
 import { endPointing, followRetry, pointInputsOn } from './reduce-retry.js';
 
 export async function markOutputsOf(task: Stored<TaskRecord>, job: Job, context: DomainContext): Promise<void> {
@@ -31,7 +31,8 @@ export async function markOutputsOf(task: Stored<TaskRecord>, job: Job, context:
     context.wake('taskOutputs');
   }
   const marks = afterOutputs(value, retried, isoTime(context.env().nowMs));
-  if ((await context.write([updateTask(value.taskId, marks)])) === null) return;
+  const marked = await context.write([markTask(value.taskId, 'timeOutputsMarkDone', marks)]);
+  if (marked === null || !isMarked(marked)) return;
   if (marks.wantInputRemoved !== undefined) job.removals++;
   if (marks.timeInputsMarkCleanupStart === undefined && !retried) adjustOpen(job, value.phaseNum, -1);
   context.wake('markCleanup', 'retryTasks', 'removeInput');
@@ -83,8 +84,9 @@ export async function markInputsOf(task: Stored<TaskRecord>, job: Job, context: 
     if (count < limit && arriving) return comesAgain(job);
     more = count >= limit;
   }
-  const done = updateTask(taskId, { timeInputsMarkCleanupDone: isoTime(context.env().nowMs) });
-  if ((await context.write([done])) === null) return;
+  const marks = { timeInputsMarkCleanupDone: isoTime(context.env().nowMs) };
+  const marked = await context.write([markTask(taskId, 'timeInputsMarkCleanupDone', marks)]);
+  if (marked === null || !isMarked(marked)) return;
   adjustOpen(job, phaseNum, -1);
   context.changed(job);
 }
@@ -105,7 +107,8 @@ export async function pointInputsOfFailed(task: Stored<TaskRecord>, job: Job, co
     if (count < limit && arriving) return comesAgain(job);
     more = count >= limit;
   }
-  if ((await context.write(endPointing(value, context.env().nowMs))) === null) return;
+  const marked = await context.write(endPointing(value, context.env().nowMs));
+  if (marked === null || !isMarked(marked)) return;
   adjustOpen(job, value.phaseNum, -1);
   context.wake('doneTasks');
   context.changed(job);

@@ -21,7 +21,7 @@ import type { TaskInputRecord } from '../../records/task-input.js';
 import { newId } from '../ids.js';
 import type { Job, Reducer } from '../jobs/job.js';
 import { nextAttempt } from '../pipeline/decide.js';
-import { updateTask } from './commit.js';
+import { markTask } from './commit.js';
 import { type Placement, putNew, reduceTask } from './new-records.js';
 
 export interface ReduceRetry {
@@ -89,8 +89,8 @@ export function pointInputsOn(failed: TaskRecord, limit: number): Operation {
 export function endPointing(failed: TaskRecord, nowMs: number): Operation[] {
   const now = isoTime(nowMs);
   return [
-    updateTask(failed.taskId, { timeInputsMarkRetryDone: now }),
-    updateTask(failed.retryTaskId ?? '', { timeDispatchDone: now }),
+    markTask(failed.taskId, 'timeInputsMarkRetryDone', { timeInputsMarkRetryDone: now }),
+    markTask(failed.retryTaskId ?? '', 'timeDispatchDone', { timeDispatchDone: now }),
   ];
 }
 
