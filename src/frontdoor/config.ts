@@ -34,7 +34,19 @@ export const configSchema = {
       description: 'largest upload of unknown length that does not name its own limit',
     },
     maxRequestAgeS: { type: 'integer', minimum: 1, default: 600, description: 'oldest Date header that is accepted' },
-    socketTimeoutMs: { type: 'integer', minimum: 1, default: 120_000, description: 'longest silence of a client' },
+    socketTimeoutMs: {
+      type: 'integer',
+      minimum: 1,
+      default: 120_000,
+      description:
+        'longest silence of a client, also between requests; jobs and operators may be silent between requests',
+    },
+    headTimeoutMs: {
+      type: 'integer',
+      minimum: 1,
+      default: 60_000,
+      description: 'longest time from the begin of a connection or request to the end of the head',
+    },
     dataTimeoutMs: {
       type: 'integer',
       minimum: 1,
@@ -96,6 +108,19 @@ export const configSchema = {
           description: 'seconds of quiet that a client may make up for at once',
         },
         liveJobs: { type: 'integer', minimum: 0, default: 10_000, description: 'jobs of an account that are not done' },
+        connections: { type: 'integer', minimum: 0, default: 10_000, description: 'open at a time, of everybody' },
+        connectionsPerAddress: {
+          type: 'integer',
+          minimum: 0,
+          default: 2_000,
+          description: 'open at a time, of one client address; not behind a balancer',
+        },
+        requestsPerConnection: {
+          type: 'integer',
+          minimum: 0,
+          default: 10_000,
+          description: 'the answer to the last one closes it',
+        },
         behindBalancer: {
           type: 'boolean',
           default: false,

@@ -31,6 +31,7 @@ const stopGraceMs = 5_000;
 
 export async function startHttpServer(services: Services): Promise<HttpServer> {
   const { config } = services;
+  const { connections } = services.limits;
   // "noWriteContinue": clients are told to send their bodies when all checks have passed, not before.
   const server = restify.createServer({ name: 'Manta', noWriteContinue: true });
   const inner = server.server as http.Server;
@@ -38,6 +39,7 @@ export async function startHttpServer(services: Services): Promise<HttpServer> {
     inner,
     config.socketTimeoutMs,
     (request, response) => response.headersSent || !request.complete,
+    connections.isDispensable,
   );
   server.pre((request: Request, response: Response, next: Next) => {
     watch(request, response);
@@ -45,7 +47,13 @@ export async function startHttpServer(services: Services): Promise<HttpServer> {
   });
   inner.keepAliveTimeout = 0;
   inner.requestTimeout = 0;
-  inner.on('connection', (socket) => socket.setNoDelay(true));
+  inner.headersTimeout = config.headTimeoutMs;
+  // Node looks after them every 30 s, unless told before it listens. Its types do not know the property.
+  Object.assign(inner, { connectionsCheckingInterval: Math.ceil(config.headTimeoutMs / 4) });
+  inner.on('connection', (socket) => {
+    socket.setNoDelay(true);
+    connections.opened(socket);
+  });
   onUpgrade(inner, isSessionUrl, (request, response, head) => {
     const upgrade = { socket: request.socket, head };
     void serve(services, request as Request, response as Response, upgrade);
@@ -64,6 +72,7 @@ async function serve(services: Services, request: Request, response: Response, u
   if (request.headers['user-agent']?.startsWith('curl')) response.setHeader('Connection', 'close');
   auditRequest(services.log, request, response, { req_id: requestId });
   try {
+    services.limits.connections.begun(request, response);
     await answer(services, { request, response, requestId, nowMs, ...(upgrade ? { upgrade } : {}) });
   } catch (error) {
     const known = translated(error);

@@ -58,7 +58,7 @@ export async function startFrontdoor(config: FrontdoorConfig, log: Logger): Prom
   const nodes = createNodeClient(storage.connectTimeoutMs);
   const reflector = createReflector(clock);
   const metrics = createRequestMetrics();
-  const limits = createLimits(config.limits, metrics.registry);
+  const limits = createLimits({ config: config.limits, clock, registry: metrics.registry });
   const newId = () => crypto.randomUUID();
   const http = await startHttpServer({
     config,
@@ -85,7 +85,10 @@ export async function startFrontdoor(config: FrontdoorConfig, log: Logger): Prom
   });
   const accountsPort = mahi === undefined ? undefined : await startMahiServer(accounts, { ...mahi, log });
   const { host, monitorPort } = config;
-  const snapshot = () => ({ requestsUnderWay: limits.underWay() });
+  const snapshot = () => ({
+    requestsUnderWay: limits.underWay(),
+    connections: limits.connections.snapshot(),
+  });
   const monitor =
     monitorPort === undefined
       ? undefined

@@ -8,22 +8,19 @@
  * Operators have no limit, and neither have jobs: what tasks do comes with a token that says so, is held back by the
  * agents, and a task that is refused an output would be a failure that its user can do nothing about.
  *
+ * Connections, which nobody has signed, are limited before all that: connections.ts.
+ *
  * The limits come after the check of the signature: before it, a request says of itself whose it is, and whoever knows a
  * login could use up what is its owner's. They are those of this process: behind a balancer each front door has its own.
  */
-import { Counter, type Registry } from 'prom-client';
-import { customHttpError, httpAnswer, httpError } from '../../http/errors.js';
+import type { Registry } from 'prom-client';
+import type { Clock } from '../../common/clock.js';
 import type { FrontdoorConfig } from '../config.js';
 import type { Call, Handler } from '../request/call.js';
 import { createAllowance } from './allowance.js';
 import { clientAddress } from './client-address.js';
-
-export type LimitName =
-  | 'requestsPerSecond'
-  | 'requestsAtOnce'
-  | 'anonymousRequestsPerSecond'
-  | 'anonymousRequestsAtOnce'
-  | 'liveJobs';
+import { type Connections, createConnections } from './connections.js';
+import { createRefusalCount, type LimitName, throttledError } from './refusal.js';
 
 export interface Limits {
   /** @throws VError `ThrottledError` instead, or what `handle` throws. */
@@ -34,6 +31,7 @@ export interface Limits {
   assertRoomForJob(call: Call): Promise<void>;
   /** Requests under way, by login or address. */
   underWay(): Readonly<Record<string, number>>;
+  readonly connections: Connections;
 }
 
 /** Who is counted, and by which limits. */
@@ -46,7 +44,13 @@ interface Payer {
 const atOnceRetryMs = 1_000;
 const liveJobsRetryMs = 60_000;
 
-export function createLimits(config: FrontdoorConfig['limits'], registry: Registry): Limits {
+export interface LimitParts {
+  readonly config: FrontdoorConfig['limits'];
+  readonly clock: Clock;
+  readonly registry: Registry;
+}
+
+export function createLimits({ config, clock, registry }: LimitParts): Limits {
   const { burstS } = config;
   const kinds = {
     account: {
@@ -62,19 +66,13 @@ export function createLimits(config: FrontdoorConfig['limits'], registry: Regist
       atOnceName: 'anonymousRequestsAtOnce',
     },
   } as const;
-  const throttled = new Counter({
-    name: 'marlin_frontdoor_throttled_total',
-    help: 'requests refused because their sender has enough, by limit',
-    labelNames: ['limit'],
-    registers: [registry],
-  });
+  const countRefusal = createRefusalCount(registry);
+  const connections = createConnections({ config, clock, countRefusal, registry });
   const underWay = new Map<string, { readonly name: string; count: number }>();
 
   function refusal(limit: LimitName, why: string, waitMs: number): Error {
-    throttled.inc({ limit });
-    const { statusCode, code, message } = httpAnswer(httpError('ThrottledError'));
-    const headers = { 'Retry-After': String(Math.max(1, Math.ceil(waitMs / 1000))) };
-    return customHttpError({ statusCode, code, message: `${message}: ${why}`, headers });
+    countRefusal(limit);
+    return throttledError(why, waitMs);
   }
 
   function assertRate({ key, name, kind }: Payer, nowMs: number): void {
@@ -95,7 +93,10 @@ export function createLimits(config: FrontdoorConfig['limits'], registry: Regist
 
   return {
     async during(call, handle) {
-      if (isFree(call)) return handle(call);
+      if (isFree(call)) {
+        connections.trust(call.request.socket);
+        return handle(call);
+      }
       const payer = payerOf(call);
       assertRate(payer, call.nowMs);
       const { atOnce, atOnceName } = kinds[payer.kind];
@@ -125,6 +126,7 @@ export function createLimits(config: FrontdoorConfig['limits'], registry: Regist
       );
     },
     underWay: () => Object.fromEntries([...underWay.values()].map(({ name, count }) => [name, count])),
+    connections,
   };
 }
 
