@@ -6,6 +6,7 @@
 import VError from 'verror';
 import type { MorayClient, MorayObject } from '../../src/moray/client/types.js';
 import type { Life } from './process.js';
+import type { Witness } from './promptness.js';
 import type { Chance } from './random.js';
 import type { Store } from './store.js';
 import type { VirtualTime } from './time.js';
@@ -65,12 +66,15 @@ export interface Network {
 const defaultWayMs = 3;
 const slowMs = 8_000;
 
+const nobody: Witness = { asked: () => ({ reached() {}, ended() {} }), heard() {} };
+
 /** @param longestWayMs of a call that is not slow. */
 export function createNetwork(
   store: Store,
   time: VirtualTime,
   chance: Chance,
   longestWayMs: number = defaultWayMs,
+  witness: Witness = nobody,
 ): Network {
   const listeners = new Set<Listener>();
   let lostSilentlyMs = Number.NEGATIVE_INFINITY;
@@ -118,7 +122,9 @@ export function createNetwork(
         time.after(delayMs, () => {
           if (listener.isDead || isCutOff(listener.life)) return;
           listener.life.deliver(() => {
-            if (!listener.isDead) listener.onPayload(payload);
+            if (listener.isDead) return;
+            witness.heard(listener.life, channel, payload);
+            listener.onPayload(payload);
           });
         });
       }
@@ -139,9 +145,20 @@ export function createNetwork(
       ): AsyncGenerator<MorayObject<Value>> {
         const breaksAt = chance.happens(network.faults.lostAfter) ? chance.between(0, 5) : Number.POSITIVE_INFINITY;
         let given = 0;
-        for (const object of await call(life, isReliable, () => store.find(...args))) {
-          if (given++ >= breaksAt) throw new VError({ name: 'FastTransportError' }, 'connection lost');
-          yield object as MorayObject<Value>;
+        const look = witness.asked(life, args[0], args[1]);
+        let isAnswered = false;
+        const search = () => {
+          look.reached();
+          return store.find(...args);
+        };
+        try {
+          for (const object of await call(life, isReliable, search)) {
+            if (given++ >= breaksAt) throw new VError({ name: 'FastTransportError' }, 'connection lost');
+            yield object as MorayObject<Value>;
+          }
+          isAnswered = true;
+        } finally {
+          look.ended(isAnswered);
         }
       };
       return {

@@ -11,6 +11,8 @@ export interface Life {
   readonly number: number;
   readonly clock: Clock;
   readonly isAlive: boolean;
+  /** Until then it stands, or stood, still. */
+  readonly stillUntilMs: number;
   /** What it cannot reach until then: the store. */
   cutOffUntilMs: number;
   /** Does nothing until then. */
@@ -37,6 +39,9 @@ export function startLife(name: string, number: number, time: VirtualTime, ahead
     number,
     get isAlive() {
       return isAlive;
+    },
+    get stillUntilMs() {
+      return stillUntilMs;
     },
     cutOffUntilMs: 0,
     clock: {

@@ -7,6 +7,7 @@ import { createNetwork, noFaults } from './network.js';
 import { createObjects } from './objects.js';
 import { makePlan, type Plan, type Trouble, type Without } from './plan.js';
 import { type Life, startLife } from './process.js';
+import { createPromptness } from './promptness.js';
 import { chanceOf } from './random.js';
 import { createRules, difference, Violation } from './rules.js';
 import { type Change, createStore } from './store.js';
@@ -71,6 +72,13 @@ export async function runSeed(seed: number, { without = {}, trace }: RunOptions 
     isSupervisor: (writer) => supervisors.includes(writer),
     maxTaskRetries,
   });
+  const lives = new Map<string, Life>();
+  const promptness = createPromptness({
+    store: () => store,
+    time,
+    lifeOf: (name) => lives.get(name),
+    timePollMs: plan.tunables.timePoll ?? baseConfig.tunables.timePoll,
+  });
   let writtenMs = 0;
   const late = new Set<string>();
   const onCommit = (changes: readonly Change[], writer: string): void => {
@@ -85,12 +93,13 @@ export async function runSeed(seed: number, { without = {}, trace }: RunOptions 
     if (violation !== null) return;
     try {
       rules(changes, writer);
+      promptness.committed(changes);
     } catch (error) {
       failed(error);
     }
   };
   const store = createStore(() => Math.floor(time.nowMs), onCommit);
-  const network = createNetwork(store, time, chanceOf(seed, 'network'), plan.wayMs);
+  const network = createNetwork(store, time, chanceOf(seed, 'network'), plan.wayMs, promptness);
   const objects = createObjects(store);
   const runs = new Map<string, string[][]>();
 
@@ -101,7 +110,6 @@ export async function runSeed(seed: number, { without = {}, trace }: RunOptions 
   for (const [name, holders] of plan.objects)
     objects.put(name, /empty/.test(name) ? [] : [name.replace(/.*\//, '')], holders);
 
-  const lives = new Map<string, Life>();
   const running = new Map<string, Supervisor>();
   const numbers = new Map<string, number>();
   const skew = chanceOf(seed, 'clocks');
