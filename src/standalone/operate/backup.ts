@@ -4,16 +4,17 @@
  * and is removed 15 minutes after its last entry at the earliest, so whatever the copy of the metadata names is there
  * afterwards, unless somebody deleted it since and the copy takes longer. Logs, zones and run-time files are left out:
  * they are made anew. The archive holds private keys and the key of tokens: it is its owner's alone from the first byte.
+ * Until it is whole, everything is in `FILE.incomplete`, below a lock that dies with its holder: a nightly backup that
+ * was killed once must not stand in the way of the next.
  */
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import VError from 'verror';
 import { loadBox } from '../box.js';
 import { layoutOf } from '../layout.js';
-import { lockHolder } from '../lock.js';
+import { lockHolder, tryLock } from '../lock.js';
 
 const databaseFile = 'moray/moray.db';
 /** What a directory is made of, beside the database. */
@@ -24,31 +25,31 @@ export async function backUpBox(dataDirectory: string, file: string): Promise<vo
   const { data, box } = layoutOf(dataDirectory);
   if (!fs.existsSync(box)) throw new VError({ name: 'NoBoxError' }, 'there is no Marlin in "%s"', data);
   const incomplete = `${file}.incomplete`;
-  createAlone(incomplete);
-  const staging = fs.mkdtempSync(path.join(os.tmpdir(), 'marlin-backup-'));
+  const release = lockAlone(`${incomplete}.lock`, file);
   try {
     // Only now: whoever else wrote it is done.
     if (fs.existsSync(file)) throw new VError({ name: 'BackupError' }, '"%s" is there already', file);
-    await copyDatabase(path.join(data, databaseFile), path.join(staging, databaseFile));
+    // Of a backup that was killed. Its tar may live on: it writes to what has no name any more.
+    fs.rmSync(incomplete, { recursive: true, force: true });
+    fs.mkdirSync(incomplete, { mode: 0o700 });
+    const archive = path.join(incomplete, 'archive.tar');
+    fs.closeSync(fs.openSync(archive, 'wx', 0o600));
+    await copyDatabase(path.join(data, databaseFile), path.join(incomplete, databaseFile));
     const there = parts.filter((name) => fs.existsSync(path.join(data, name)));
-    const archive = ['--create', '--sparse', '--file', path.resolve(incomplete), '--exclude=storage/*/.tmp/*'];
-    tar([...archive, '-C', staging, 'moray', '-C', data, ...there]);
-    fs.renameSync(incomplete, file);
+    const create = ['--create', '--sparse', '--file', path.resolve(archive), '--exclude=storage/*/.tmp/*'];
+    tar([...create, '-C', path.resolve(incomplete), 'moray', '-C', data, ...there]);
+    fs.renameSync(archive, file);
   } finally {
-    fs.rmSync(staging, { recursive: true, force: true });
-    fs.rmSync(incomplete, { force: true });
+    fs.rmSync(incomplete, { recursive: true, force: true });
+    release();
   }
 }
 
-/** @throws VError when somebody else has. */
-function createAlone(file: string): void {
-  try {
-    fs.closeSync(fs.openSync(file, 'wx', 0o600));
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    const text = '"%s" is there: another backup is writing it, or was broken off and it is to be removed';
-    throw new VError({ name: 'BackupError' }, text, file);
-  }
+/** @returns the release. @throws VError when another backup of the same file lives. */
+function lockAlone(lock: string, file: string): () => void {
+  const taken = tryLock(lock);
+  if (typeof taken === 'function') return taken;
+  throw new VError({ name: 'BackupError' }, 'another backup is writing "%s" (process %d)', file, taken);
 }
 
 async function copyDatabase(from: string, to: string): Promise<void> {
