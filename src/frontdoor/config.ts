@@ -53,6 +53,20 @@ export const configSchema = {
       default: 45_000,
       description: 'longest wait for the next byte of an upload',
     },
+    entryWithinMs: {
+      type: 'integer',
+      minimum: 1,
+      default: 3_600_000,
+      description:
+        'longest time from the last byte of an object to its entry; well below removal.orphanGraceMs of storage nodes',
+    },
+    linkWithinMs: {
+      type: 'integer',
+      minimum: 1,
+      default: 300_000,
+      description:
+        'longest time from the look at the source of a link to its entry; well below removal.graceMs of storage nodes',
+    },
     sessionTimeoutMs: {
       type: 'integer',
       minimum: 1,

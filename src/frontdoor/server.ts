@@ -141,6 +141,7 @@ function answerFixed(path: string, method: string, response: Response): boolean 
 
 /** Errors of those behind us, in the words of the public API: come again. */
 const outages = [
+  'EntryTooLateError',
   'FastTransportError',
   'FastProtocolError',
   'NoBackendsError',

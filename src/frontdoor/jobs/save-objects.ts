@@ -10,6 +10,7 @@ import { checkOf } from '../../records/validation.js';
 import { maxBytesTogether, maxObjectsTogether, type SavedTogether } from '../../taskapi/save-together.js';
 import { type ObjectEntry, objectEntry } from '../metadata/entry.js';
 import { isConflict } from '../metadata/entry-store.js';
+import { assertInTime } from '../metadata/in-time.js';
 import { destination } from '../objects/place.js';
 import { emptyMd5 } from '../objects/put.js';
 import { storeTogether } from '../objects/receive.js';
@@ -104,6 +105,7 @@ async function usualOnes(call: Call, objects: readonly NewObject[]): Promise<Set
 async function store(call: Call, objects: readonly NewObject[]): Promise<boolean> {
   const { services, owner } = call;
   const roles = await roleTags(call);
+  const sinceMs = services.clock.nowMs();
   try {
     const nodes = await placeBytes(
       call,
@@ -116,6 +118,7 @@ async function store(call: Call, objects: readonly NewObject[]): Promise<boolean
       const stored = { sizeBytes, md5, contentType: defaultContentType, disposition: undefined, objectId };
       return { entry: objectEntry(maker, { ...stored, nodes: sizeBytes === 0 ? [] : nodes }), replaces: undefined };
     });
+    assertInTime({ sinceMs, withinMs: services.config.entryWithinMs }, nowMs);
     if (changes.length > 0) await services.entries.putTogether(changes, nowMs);
     return true;
   } catch (error) {

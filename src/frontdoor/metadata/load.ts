@@ -5,6 +5,7 @@ import { parentKey, parentPath } from '../paths.js';
 import type { Call } from '../request/call.js';
 import type { DirectoryEntry, Entry, StoredEntry } from './entry.js';
 import { isConflict } from './entry-store.js';
+import { assertInTime, type Deadline } from './in-time.js';
 
 export interface Loaded {
   /** undefined: nothing is there. */
@@ -48,19 +49,23 @@ const maxAttempts = 3;
 /**
  * Writes what `make` makes of the entry that is stored. When somebody else was faster the request is repeated with what
  * they wrote, unless it was conditional: then it has lost.
- * @throws VError `ConcurrentRequest`, and whatever `make` throws.
+ * @param deadline for entries that give bytes a name.
+ * @throws VError `ConcurrentRequest`, `EntryTooLateError`, and whatever `make` throws.
  */
 export async function writeEntry<E extends Entry>(
   call: Call,
   first: StoredEntry | undefined,
   make: (before: StoredEntry | undefined) => E,
+  deadline?: Deadline,
 ): Promise<E> {
   const { entries, clock } = call.services;
   let before = first;
   for (let attempt = 1; ; attempt++) {
     const entry = make(before);
+    const nowMs = clock.nowMs();
+    if (deadline !== undefined) assertInTime(deadline, nowMs);
     try {
-      await entries.put(entry, before, clock.nowMs());
+      await entries.put(entry, before, nowMs);
       return entry;
     } catch (error) {
       if (!isConflict(error)) throw error;

@@ -16,10 +16,11 @@ export async function putLink(call: Call): Promise<void> {
   const roles = await roleTags(call);
   assertAllowed(call, { action: 'putlink', key: call.key, roles: rolesOf(loaded) });
   assertNoDirectory(call, loaded.stored);
+  const sinceMs = call.services.clock.nowMs();
   const source = await loadSource(call);
   checkConditions(call, source);
   const { owner, key } = call;
-  const entry = await writeEntry(call, loaded.stored, (before): ObjectEntry => {
+  const make = (before: StoredEntry | undefined): ObjectEntry => {
     assertNoDirectory(call, before);
     const mtime = call.services.clock.nowMs();
     return {
@@ -33,7 +34,9 @@ export async function putLink(call: Call): Promise<void> {
       mtime,
       createdFrom: source.entry.key,
     };
-  });
+  };
+  const { linkWithinMs: withinMs } = call.services.config;
+  const entry = await writeEntry(call, loaded.stored, make, { sinceMs, withinMs });
   respondEmpty(call.response, 204, {
     Etag: entry.etag,
     'Last-Modified': new Date(source.entry.mtime).toUTCString(),

@@ -41,7 +41,7 @@ export async function putObject(call: Call): Promise<void> {
   const objectId = call.services.newId();
   const { received, nodes } = await takeBytes(call, upload, objectId);
 
-  const entry = await writeEntry(call, loaded.stored, (before): ObjectEntry => {
+  const make = (before: StoredEntry | undefined): ObjectEntry => {
     assertReplaceable(call, before);
     const { key, owner } = call;
     const nowMs = call.services.clock.nowMs();
@@ -56,7 +56,9 @@ export async function putObject(call: Call): Promise<void> {
         nodes,
       },
     );
-  });
+  };
+  const deadline = { sinceMs: received.lastByteMs, withinMs: call.services.config.entryWithinMs };
+  const entry = await writeEntry(call, loaded.stored, make, deadline);
   const { origin } = call.request.headers;
   respondEmpty(call.response, 204, {
     Etag: entry.etag,
@@ -110,18 +112,28 @@ async function takeBytes(
   objectId: string,
 ): Promise<{ received: Received; nodes: readonly StorageNode[] }> {
   const { services, request, response } = call;
-  if (sizeBytes === 0) return { received: { sizeBytes: 0, md5: emptyMd5 }, nodes: [] };
+  const nowMs = () => services.clock.nowMs();
+  if (sizeBytes === 0) return { received: { sizeBytes: 0, md5: emptyMd5, lastByteMs: nowMs() }, nodes: [] };
   const to = await destination(call, { copies, maxBytes, neededBytes });
   const stallMs = services.config.dataTimeoutMs;
   if (request.headers.expect === undefined && sizeBytes !== undefined && sizeBytes <= smallBytes) {
     const bytes = await readSmall(request, stallMs);
     const md5 = crypto.createHash('md5').update(bytes).digest('base64');
     assertDigest(digest, md5); // before anything is stored
-    return { received: { sizeBytes, md5 }, nodes: await storeEverywhere(to, { objectId, bytes, md5 }) };
+    const lastByteMs = nowMs();
+    return { received: { sizeBytes, md5, lastByteMs }, nodes: await storeEverywhere(to, { objectId, bytes, md5 }) };
   }
   const uploads = await openUploads(to, objectId, sizeBytes);
   if (request.headers.expect !== undefined) response.writeContinue();
-  const received = await receive({ source: request, uploads, sizeBytes, maxBytes, stallMs, onFailed: to.onRefused });
+  const received = await receive({
+    source: request,
+    uploads,
+    sizeBytes,
+    maxBytes,
+    stallMs,
+    onFailed: to.onRefused,
+    nowMs,
+  });
   assertDigest(digest, received.md5);
   return { received, nodes: received.sizeBytes === 0 ? [] : uploads.map(({ node }) => node) };
 }

@@ -147,12 +147,15 @@ export interface ReceiveOptions {
   readonly stallMs: number;
   /** Told of the nodes at which it failed, if it did. */
   readonly onFailed: (node: StorageNode, error: unknown) => void;
+  readonly nowMs: () => number;
 }
 
 export interface Received {
   readonly sizeBytes: number;
   /** base64 */
   readonly md5: string;
+  /** When the last byte was here, and with no node yet. */
+  readonly lastByteMs: number;
 }
 
 /**
@@ -237,12 +240,17 @@ function silence(node: StorageNode, stallMs: number): Error {
   return new VError({ name: 'StorageNodeError' }, 'storage node %s took nothing for %d ms', node.id, stallMs);
 }
 
-async function pump({ source, uploads, maxBytes, sizeBytes: announced }: ReceiveOptions, watch: Watch) {
+async function pump(
+  { source, uploads, maxBytes, sizeBytes: announced, nowMs }: ReceiveOptions,
+  watch: Watch,
+): Promise<Received> {
   const hash = crypto.createHash('md5');
   let sizeBytes = 0;
+  let lastByteMs = nowMs();
   try {
     for await (const chunk of source.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       watch.progress();
+      lastByteMs = nowMs();
       sizeBytes += chunk.length;
       if (sizeBytes > maxBytes) throw httpError('MaxContentLengthExceeded', sizeBytes);
       const waits = uploads.map(({ upload }) => upload.write(chunk)).filter((wait) => wait !== undefined);
@@ -255,7 +263,7 @@ async function pump({ source, uploads, maxBytes, sizeBytes: announced }: Receive
     throw error;
   }
   if (!source.complete || (announced !== undefined && sizeBytes !== announced)) throw httpError('UploadAbandoned');
-  return { sizeBytes, md5: hash.digest('base64') };
+  return { sizeBytes, md5: hash.digest('base64'), lastByteMs };
 }
 
 /** A body of known, small size. @throws VError `UploadTimeout`, `UploadAbandoned`. */

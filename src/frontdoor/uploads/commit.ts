@@ -3,12 +3,13 @@ import crypto from 'node:crypto';
 import { httpError } from '../../http/errors.js';
 import { isObject, type ObjectEntry, objectEntry } from '../metadata/entry.js';
 import { isConflict } from '../metadata/entry-store.js';
+import { assertInTime, type Deadline } from '../metadata/in-time.js';
 import { type Loaded, loadForWriting, rolesOf } from '../metadata/load.js';
 import { readCopies } from '../objects/copies.js';
 import { canonicalDisposition } from '../objects/disposition.js';
 import { destination } from '../objects/place.js';
 import { assertReplaceable, assertRoom, emptyMd5 } from '../objects/put.js';
-import { type ByteSource, openUploads, receive } from '../objects/receive.js';
+import { type ByteSource, openUploads, type Received, receive } from '../objects/receive.js';
 import { headersToStore } from '../objects/stored-headers.js';
 import { keyOf, parsePath } from '../paths.js';
 import type { StorageNode } from '../placement/choose.js';
@@ -55,8 +56,9 @@ async function commit(call: Call, upload: Upload, etags: readonly string[], part
   assertReplaceable(at, loaded.stored);
   await assertRoom(at, loaded);
   const parts = await partsOf(call, upload, etags);
-  const { entry } = await storeParts(at, record, parts);
-  return writeBoth(at, { upload, loaded, entry, partsMD5Summary });
+  const { entry, lastByteMs: sinceMs } = await storeParts(at, record, parts);
+  const deadline = { sinceMs, withinMs: call.services.config.entryWithinMs };
+  return writeBoth(at, { upload, loaded, entry, partsMD5Summary, deadline });
 }
 
 function etagsIn(body: unknown, { id }: UploadRecord): readonly string[] {
@@ -104,16 +106,19 @@ async function storeParts(at: Call, record: UploadRecord, parts: readonly Object
   }
   const objectId = services.newId();
   let nodes: readonly StorageNode[] = [];
-  let md5 = emptyMd5;
+  let received: Received = { sizeBytes, md5: emptyMd5, lastByteMs: services.clock.nowMs() };
   if (sizeBytes > 0) {
     const wanted = { copies: record.numCopies, maxBytes: sizeBytes, neededBytes: sizeBytes };
     const to = await destination(at, wanted);
     const uploads = await openUploads(to, objectId, sizeBytes);
     const stallMs = services.config.dataTimeoutMs;
     const source = joinedParts(at, parts);
-    md5 = (await receive({ source, uploads, sizeBytes, maxBytes: sizeBytes, stallMs, onFailed: to.onRefused })).md5;
+    const nowMs = () => services.clock.nowMs();
+    const { onRefused: onFailed } = to;
+    received = await receive({ source, uploads, sizeBytes, maxBytes: sizeBytes, stallMs, onFailed, nowMs });
     nodes = uploads.map(({ node }) => node);
   }
+  const { md5, lastByteMs } = received;
   if (digest !== undefined && digest !== md5) {
     throw refused(record.id, `content-md5 is ${digest}, but that of the parts is ${md5}`);
   }
@@ -123,7 +128,8 @@ async function storeParts(at: Call, record: UploadRecord, parts: readonly Object
   const { key, owner } = at;
   const maker = { key, owner: owner.account.uuid, roles: record.roles, headers, nowMs: services.clock.nowMs() };
   const shownAs = disposition === undefined ? undefined : canonicalDisposition(disposition);
-  return { entry: objectEntry(maker, { sizeBytes, md5, contentType, disposition: shownAs, objectId, nodes }) };
+  const stored = { sizeBytes, md5, contentType, disposition: shownAs, objectId, nodes };
+  return { entry: objectEntry(maker, stored), lastByteMs };
 }
 
 function joinedParts(call: Call, parts: readonly ObjectEntry[]): ByteSource {
@@ -139,10 +145,11 @@ interface Commit {
   readonly loaded: Loaded;
   readonly entry: ObjectEntry;
   readonly partsMD5Summary: string;
+  readonly deadline: Deadline;
 }
 
 /** @returns the digest: of a commit that was faster, if it was the same. */
-async function writeBoth(at: Call, { upload, loaded, entry, partsMD5Summary }: Commit): Promise<string> {
+async function writeBoth(at: Call, { upload, loaded, entry, partsMD5Summary, deadline }: Commit): Promise<string> {
   const { entries, clock } = at.services;
   const { stored, record } = upload;
   const { contentMD5 } = entry;
@@ -151,6 +158,7 @@ async function writeBoth(at: Call, { upload, loaded, entry, partsMD5Summary }: C
   for (let attempt = 1; ; attempt++) {
     const nowMs = clock.nowMs();
     const done = { entry: { ...stored.entry, upload: ended, mtime: nowMs }, replaces: stored };
+    assertInTime(deadline, nowMs);
     try {
       await entries.putTogether([{ entry: { ...entry, mtime: nowMs }, replaces: before }, done], nowMs);
       return contentMD5;
