@@ -88,13 +88,17 @@ export async function runProgram<Context>(
   const [name, ...rest] = hasSubcommands(program) ? argv : [program.name, ...argv];
   const asked = argv[0];
   const takesH = !hasSubcommands(program) && program.commands[0]?.options.some(({ names }) => names.includes('h'));
-  if ((asked === '-h' && takesH !== true) || asked === '-?' || asked === '--help') {
+  if (asksForHelp(asked) && !(asked === '-h' && takesH === true)) {
     complain(helpOf(program));
     return 2;
   }
   const command = program.commands.find((candidate) => candidate.name === name);
   if (command === undefined) {
     complain(usageOf(program));
+    return 2;
+  }
+  if (hasSubcommands(program) && asksForHelp(rest[0])) {
+    complain(`usage: ${sectionOf(program, command).trimEnd()}`);
     return 2;
   }
   try {
@@ -108,6 +112,10 @@ export async function runProgram<Context>(
     complain(`usage: ${synopsisOf(program, command)}`);
     return 2;
   }
+}
+
+function asksForHelp(word: string | undefined): boolean {
+  return word === '-h' || word === '-?' || word === '--help';
 }
 
 /** What dashdash gives, which its types call by another name. `key` is the first name of the option. */
@@ -174,12 +182,15 @@ export function synopsisOf<Context>(program: Program<Context>, command: Command<
 }
 
 function helpOf<Context>(program: Program<Context>): string {
-  const sections = program.commands.map((command) => {
-    const parser = dashdash.createParser({
-      options: command.options.map((option) => ({ ...option, names: [...option.names] })),
-    });
-    const head = hasSubcommands(program) ? `${synopsisOf(program, command)}\n` : '';
-    return `${head}    ${command.help}\n${parser.help({ indent: 8 })}`;
-  });
+  const sections = program.commands.map((command) => sectionOf(program, command));
   return [usageOf(program), '', ...sections, ...program.notes].join('\n');
+}
+
+/** The synopsis, unless the usage is that already; what the command is for, and its options. */
+function sectionOf<Context>(program: Program<Context>, command: Command<Context>): string {
+  const parser = dashdash.createParser({
+    options: command.options.map((option) => ({ ...option, names: [...option.names] })),
+  });
+  const head = hasSubcommands(program) ? `${synopsisOf(program, command)}\n` : '';
+  return `${head}    ${command.help}\n${parser.help({ indent: 8 })}`;
 }

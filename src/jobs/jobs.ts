@@ -14,7 +14,7 @@ import { addJobInput, addJobInputs } from './inputs.js';
 import { countLiveJobs, listJobs } from './list.js';
 import { jobLog } from './log.js';
 import { deleteJob } from './removal.js';
-import { type JobStore, search } from './store.js';
+import { checkJob, type JobStore, search } from './store.js';
 import { endTask } from './task-done.js';
 import type { Jobs, Page, PendingTask } from './types.js';
 import { cancelJob, endJobInput, fetchJob } from './updates.js';
@@ -30,6 +30,7 @@ export function createJobs({ images, ...store }: JobsOptions): Jobs {
     create: (job) => createJob(store, job),
     validate: (definition, { isPrivileged }) => validateJob(definition, { isPrivileged, images }),
     fetch: (jobId) => fetchJob(store, jobId),
+    check: (jobId) => checkJob(store, jobId),
     cancel: (jobId, options) => cancelJob(store, jobId, options),
     endInput: (jobId, options) => endJobInput(store, jobId, options),
     addInput: (jobId, name, options) => addJobInput(store, jobId, name, options),

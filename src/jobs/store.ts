@@ -1,4 +1,5 @@
 /** What every part of the job library works with: the store, the names of its buckets, time and ids. */
+import VError from 'verror';
 import { toStored } from '../bus/stored.js';
 import type { Stored } from '../bus/types.js';
 import type { Clock } from '../common/clock.js';
@@ -51,7 +52,15 @@ export async function count({ moray, buckets }: JobStore, bucket: BucketName, fi
   return 0;
 }
 
-/** Whether a job is done: its records do not change any more. A job that is not there is not. */
+/** Whether a job is done: its records do not change any more. @throws VError `NoJobError`. */
 export async function isJobDone(store: JobStore, jobId: string): Promise<boolean> {
-  return (await count(store, 'job', and(eq('jobId', jobId), eq('state', 'done')))) > 0;
+  if ((await count(store, 'job', and(eq('jobId', jobId), eq('state', 'done')))) > 0) return true;
+  await checkJob(store, jobId);
+  return false;
+}
+
+/** @throws VError `NoJobError` when there is no such job. */
+export async function checkJob(store: JobStore, jobId: string): Promise<void> {
+  if ((await count(store, 'job', eq('jobId', jobId))) > 0) return;
+  throw new VError({ name: 'NoJobError', info: { jobId } }, 'job "%s" not found', jobId);
 }

@@ -153,6 +153,8 @@ export interface Jobs {
   /** The first thing wrong with a job definition, in the words of the public API; null: nothing. Pure. */
   validate(definition: unknown, caller: { readonly isPrivileged: boolean }): string | null;
   fetch(jobId: string): Promise<Stored<JobRecord>>;
+  /** @throws VError `NoJobError` when there is no such job. */
+  check(jobId: string): Promise<void>;
   /** Asks for cancellation. @returns the record before. */
   cancel(jobId: string, options?: UpdateOptions): Promise<JobRecord>;
   /** @returns the record before. @throws VError `JobInputPipedError` for legacy jobs. */

@@ -1,4 +1,5 @@
 /** `mrerrors`: what went wrong in a job, in all jobs, or in a span of time. */
+import fs from 'node:fs';
 import path from 'node:path';
 import VError from 'verror';
 import { isoTime } from '../../common/iso-time.js';
@@ -37,9 +38,11 @@ export const mrerrors = programOf<CliContext>({
     const directory = cacheDirectory(context.env, 'mrerrors_data');
     const say = has('json') ? complain : print;
     const store = await context.store(value('m'));
-    const isFinal = scope.jobId === undefined || (await isJobDone(store, scope.jobId));
-    const fetching = { isForced: has('f'), isFinal };
     const file = (suffix: string) => path.join(directory, `${scope.base}-${suffix}.json`);
+    // What is kept is of a job that was done, and serves when its records are gone.
+    const isKept = !has('f') && fs.existsSync(file('errors'));
+    const isFinal = scope.jobId === undefined || isKept || (await isJobDone(store, scope.jobId));
+    const fetching = { isForced: has('f'), isFinal };
     const counted = async (suffix: string, what: string, filter: string): Promise<number> => {
       const search = () => store.moray.findObjects(store.buckets.task, filter, { limit: 1 });
       const fetched = await fetchInto(file(suffix), fetching, search);

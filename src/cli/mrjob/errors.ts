@@ -4,7 +4,7 @@ import { failedScript } from '../../records/error-codes.js';
 import type { JobRecord } from '../../records/job.js';
 import type { CliCommand } from '../context.js';
 import { createObjectReader, type ObjectReader } from './object-reader.js';
-import { jobFailure, jsonOption, oneJob } from './one-job.js';
+import { jobFailure, jsonOption, ofJob, oneJob } from './one-job.js';
 
 export const errors: CliCommand = {
   ...oneJob,
@@ -22,7 +22,7 @@ export const errors: CliCommand = {
     const jobs = await context.jobs();
     try {
       const details = has('stderr') ? detailsOf(context.env['MANTA_URL'], (await jobs.fetch(jobId)).value) : undefined;
-      for await (const error of jobs.errors(jobId)) {
+      for await (const error of ofJob(jobs, jobId, jobs.errors(jobId))) {
         const more = await details?.(error);
         if (has('json')) print(JSON.stringify({ ...error, ...more }));
         else printError(error, '', print, more);

@@ -1,5 +1,5 @@
 import type { CliCommand } from '../context.js';
-import { jobFailure, jsonOption, oneJob } from './one-job.js';
+import { jobFailure, jsonOption, ofJob, oneJob } from './one-job.js';
 
 export const failed: CliCommand = {
   ...oneJob,
@@ -9,7 +9,8 @@ export const failed: CliCommand = {
   async run({ args: [jobId = ''], has, context, print }) {
     const jobs = await context.jobs();
     try {
-      for await (const name of jobs.failedInputs(jobId)) print(has('json') ? JSON.stringify({ input: name }) : name);
+      for await (const name of ofJob(jobs, jobId, jobs.failedInputs(jobId)))
+        print(has('json') ? JSON.stringify({ input: name }) : name);
     } catch (error) {
       throw jobFailure(jobId, 'list failed', error);
     }

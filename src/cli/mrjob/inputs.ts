@@ -1,5 +1,5 @@
 import type { CliCommand } from '../context.js';
-import { jobFailure, jsonOption, oneJob } from './one-job.js';
+import { jobFailure, jsonOption, ofJob, oneJob } from './one-job.js';
 
 export const inputs: CliCommand = {
   ...oneJob,
@@ -9,7 +9,8 @@ export const inputs: CliCommand = {
   async run({ args: [jobId = ''], has, context, print }) {
     const jobs = await context.jobs();
     try {
-      for await (const { value } of jobs.inputs(jobId)) print(has('json') ? JSON.stringify(value) : value.input);
+      for await (const { value } of ofJob(jobs, jobId, jobs.inputs(jobId)))
+        print(has('json') ? JSON.stringify(value) : value.input);
     } catch (error) {
       throw jobFailure(jobId, 'list inputs', error);
     }

@@ -2,6 +2,7 @@ import VError from 'verror';
 import { isoTime } from '../../common/iso-time.js';
 import { wholeNumber } from '../../common/whole-number.js';
 import type { JobFilter } from '../../jobs/types.js';
+import { jobStates } from '../../records/limits.js';
 import { type GivenOption, usageError } from '../command.js';
 import type { CliCommand } from '../context.js';
 import { tablePrinter } from '../table.js';
@@ -60,7 +61,7 @@ export const list: CliCommand = {
 function filterOf(given: readonly GivenOption[], nowMs: number): JobFilter {
   const filter: Writable<JobFilter> = { state: 'running' };
   for (const { name, value } of given) {
-    if (name === 's') filter.state = value;
+    if (name === 's') filter.state = stateOf(value);
     if (name === 'c') filter.cancelled = true;
     if (name === 'u') filter.owner = value;
     if (name === 'w') filter.worker = value;
@@ -73,4 +74,10 @@ function filterOf(given: readonly GivenOption[], nowMs: number): JobFilter {
     }
   }
   return filter;
+}
+
+function stateOf(text: string): string {
+  const states: readonly string[] = [...jobStates, 'all'];
+  if (!states.includes(text)) throw usageError(`invalid state for -s: "${text}" (one of ${states.join(', ')})`);
+  return text;
 }

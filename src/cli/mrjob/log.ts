@@ -2,7 +2,7 @@ import type { LogEvent } from '../../jobs/types.js';
 import type { CliCommand } from '../context.js';
 import { duration } from '../duration.js';
 import { type Column, tablePrinter } from '../table.js';
-import { jobFailure, jsonOption, oneJob } from './one-job.js';
+import { jobFailure, jsonOption, ofJob, oneJob } from './one-job.js';
 
 interface Row extends LogEvent {
   readonly sinceStartMs: number;
@@ -26,7 +26,7 @@ export const log: CliCommand = {
     const jobs = await context.jobs();
     const events: LogEvent[] = [];
     try {
-      for await (const event of jobs.log(jobId)) events.push(event);
+      for await (const event of ofJob(jobs, jobId, jobs.log(jobId))) events.push(event);
     } catch (error) {
       throw jobFailure(jobId, 'fetch log', error);
     }

@@ -1,6 +1,6 @@
 import type { CliCommand } from '../context.js';
 import { printError } from './errors.js';
-import { jobFailure, jsonOption, oneJob } from './one-job.js';
+import { jobFailure, jsonOption, ofJob, oneJob } from './one-job.js';
 
 export const retries: CliCommand = {
   ...oneJob,
@@ -10,7 +10,7 @@ export const retries: CliCommand = {
   async run({ args: [jobId = ''], has, context, print }) {
     const jobs = await context.jobs();
     try {
-      for await (const error of jobs.retries(jobId)) {
+      for await (const error of ofJob(jobs, jobId, jobs.retries(jobId))) {
         if (has('json')) print(JSON.stringify(error));
         else printError(error, ' (retried)', print);
       }

@@ -1,7 +1,7 @@
 import type { PendingTask } from '../../jobs/types.js';
 import type { CliCommand } from '../context.js';
 import { type Column, tablePrinter } from '../table.js';
-import { jobFailure, jsonOption, oneJob } from './one-job.js';
+import { jobFailure, jsonOption, ofJob, oneJob } from './one-job.js';
 
 // biome-ignore format: table
 const columns: readonly Column<PendingTask>[] = [
@@ -20,7 +20,7 @@ export const where: CliCommand = {
     const jobs = await context.jobs();
     const tasks: PendingTask[] = [];
     try {
-      for await (const task of jobs.pendingTasks(jobId)) tasks.push(task);
+      for await (const task of ofJob(jobs, jobId, jobs.pendingTasks(jobId))) tasks.push(task);
     } catch (error) {
       throw jobFailure(jobId, 'list pending tasks', error);
     }

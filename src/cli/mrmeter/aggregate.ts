@@ -49,6 +49,16 @@ const counters = new Set(
   time`.split(/\s+/),
 );
 
+/** A figure as it is, or fields of which a member can be asked for: `vfs`, `vfs.reads`. */
+const figures: readonly string[] = ['time', 'nrecords', 'config_disk'];
+const resources: readonly string[] = ['cpu', 'memory', 'vfs', 'zfs', 'vnic0'];
+
+/** Whether records may have it. Which members a resource has, its platform decides. */
+export function isResource(text: string): boolean {
+  const [name = '', ...members] = text.split('.');
+  return members.length === 0 ? figures.includes(name) || resources.includes(name) : resources.includes(name);
+}
+
 /** @param isCumulative use only what a finished task says of its whole life. @returns null: the record has none. */
 export function metricsOf(record: MeteringRecord, isCumulative: boolean): Metrics | null {
   const { metricsCumul, metricsDelta } = record;

@@ -4,7 +4,7 @@ import VError from 'verror';
 import { type Invocation, programOf, usageError } from '../command.js';
 import type { CliContext } from '../context.js';
 import { linesOf } from '../lines.js';
-import { addMetrics, keys, leaves, type MeteringRecord, metricsOf, type Sums } from './aggregate.js';
+import { addMetrics, isResource, keys, leaves, type MeteringRecord, metricsOf, type Sums } from './aggregate.js';
 
 interface Settings {
   readonly isCumulative: boolean;
@@ -74,6 +74,8 @@ function settingsOf({ given, has, value }: Invocation<CliContext>): Settings {
   const [chosen, resources] = [list('k'), list('r')];
   const unknown = chosen.find((name) => !Object.hasOwn(keys, name));
   if (unknown !== undefined) throw usageError(`invalid argument for -k: "${unknown}"`);
+  const odd = resources.find((name) => !isResource(name));
+  if (odd !== undefined) throw usageError(`invalid argument for -r: "${odd}"`);
   return {
     isCumulative: has('C'),
     keys: chosen.length > 0 ? chosen : ['jobid'],

@@ -84,6 +84,17 @@ t.test('nothing is kept of a job that is not done', async (t) => {
   t.equal((await reported()).stdout, stdout, 'from what was kept once it was done');
 });
 
+t.test('a job that is not there', async (t) => {
+  const missing = { status: 1, stdout: '', stderr: 'mrerrors: job "missing" not found\n' };
+  t.same(await run('-j', 'missing'), missing);
+  t.same(await run('-j', 'missing'), missing, 'nothing was kept');
+  const done = await run('-j', jobs.done);
+  const { value: job } = await moray.client.getObject(defaultBuckets.job, jobs.done);
+  await moray.client.delObject(defaultBuckets.job, jobs.done);
+  t.same(await run('-j', jobs.done), done, 'but was here when it was');
+  await moray.client.putObject(defaultBuckets.job, jobs.done, job);
+});
+
 t.test('all jobs, and a span of time', async (t) => {
   t.match((await run('-a')).stdout, /\nMarlin error report: all jobs\n {8}2 tasks ok\n/);
   t.match(

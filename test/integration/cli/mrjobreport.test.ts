@@ -60,6 +60,7 @@ t.test('distributions', async (t) => {
   t.equal((await run(jobs.done)).stdout, processed, 'again, from what was kept');
   t.equal((await run('-f', jobs.done)).stdout, `${progress('Fetching tasks')}${processed}`);
   t.match(JSON.parse((await run('--json', jobs.done)).stdout), { dispatched: 4, slowest: [{ taskId: tasks.b }] });
+  t.same(await run('missing'), { status: 1, stdout: '', stderr: 'mrjobreport: job "missing" not found\n' });
   t.match(await run(), { status: 2, stderr: /^usage: mrjobreport / });
   t.match(await run('../x'), { status: 2, stderr: /^mrjobreport: "..\/x" is no job id\n/ });
   t.match(await run('--html', '/nowhere/x', jobs.done), { status: 1, stderr: /^mrjobreport: .*ENOENT/ });

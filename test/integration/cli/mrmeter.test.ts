@@ -94,6 +94,8 @@ t.test('files, and what is refused', async (t) => {
   t.equal((await run(file)).stdout, (await run()).stdout);
   t.match(await run('/nowhere/log'), { status: 1, stderr: /^mrmeter: open "\/nowhere\/log": .*ENOENT/ });
   t.match(await run('-k', 'jobid,color'), { status: 2, stderr: /^mrmeter: invalid argument for -k: "color"\nusage: / });
+  for (const name of ['bogus', 'time.reads', 'bogus.reads'])
+    t.match(await run('-r', `time,${name}`), { status: 2, stderr: `mrmeter: invalid argument for -r: "${name}"\n` });
   t.match(await run('-e', 'later'), { status: 2, stderr: /^mrmeter: invalid time for -e: "later"\n/ });
   t.match(await run('-h'), { status: 2, stderr: /^usage: mrmeter / });
 });
