@@ -3,7 +3,7 @@ import type { FromSchema } from 'json-schema-to-ts';
 
 export const configSchema = {
   type: 'object',
-  required: ['port', 'moray', 'accountsFile', 'tokenKeyFile'],
+  required: ['port', 'moray', 'tokenKeyFile'],
   properties: {
     host: { type: 'string', default: '127.0.0.1', description: 'address that the HTTP API listens on' },
     port: { type: 'integer', minimum: 0, maximum: 65535, description: 'port of the HTTP API; 0: any free one' },
@@ -12,7 +12,17 @@ export const configSchema = {
       required: ['url'],
       properties: { url: { type: 'string', description: 'tcp://HOST:PORT of the metadata store' } },
     },
-    accountsFile: { type: 'string', description: 'JSON file of accounts, read again when it changes' },
+    accountsFile: {
+      type: 'string',
+      minLength: 1,
+      description: 'JSON file of accounts, read again when it changes; this or auth must be given',
+    },
+    auth: {
+      type: 'object',
+      required: ['url'],
+      description: 'in place of accountsFile: who keeps the accounts',
+      properties: { url: { type: 'string', minLength: 1, description: 'http://HOST:PORT of a Mahi' } },
+    },
     tokenKeyFile: { type: 'string', description: 'file with the 32 bytes, in hex, that seal tokens' },
     mahi: {
       type: 'object',

@@ -1,9 +1,12 @@
 /** The front door: the public HTTP API over the namespace, the storage nodes and the job library; and the accounts port. */
 import crypto from 'node:crypto';
 import fs from 'node:fs/promises';
+import VError from 'verror';
 import { createFileStore } from '../accounts/file-store.js';
+import { createMahiClient } from '../accounts/mahi-client.js';
 import { startMahiServer } from '../accounts/mahi-server.js';
 import { createTokens } from '../accounts/tokens.js';
+import type { AccountStore } from '../accounts/types.js';
 import { systemClock } from '../common/clock.js';
 import { loadConfig } from '../common/config.js';
 import { createLogger, type Logger } from '../common/logging.js';
@@ -49,7 +52,7 @@ export interface Frontdoor {
 export async function startFrontdoor(config: FrontdoorConfig, log: Logger): Promise<Frontdoor> {
   const clock = systemClock;
   const tokens = createTokens(await fs.readFile(config.tokenKeyFile, 'utf8'));
-  const accounts = createFileStore(config.accountsFile, log);
+  const { accounts, closeAccounts } = openAccounts(config, log);
   const moray = await connectMoray({ url: config.moray.url, log });
   const buckets = { ...defaultBuckets, ...config.buckets };
   await ensureBuckets(moray, buckets);
@@ -106,7 +109,24 @@ export async function startFrontdoor(config: FrontdoorConfig, log: Logger): Prom
       await monitor?.stop();
       picker.stop();
       nodes.close();
+      closeAccounts();
       await moray.close();
     },
   };
+}
+
+/** @throws VError `ConfigError` unless just one place is configured. */
+function openAccounts(
+  { accountsFile, auth }: Pick<FrontdoorConfig, 'accountsFile' | 'auth'>,
+  log: Logger,
+): { readonly accounts: AccountStore; readonly closeAccounts: () => void } {
+  if (accountsFile !== undefined && auth === undefined) {
+    return { accounts: createFileStore(accountsFile, log), closeAccounts: () => {} };
+  }
+  if (accountsFile === undefined && auth !== undefined) {
+    const accounts = createMahiClient(auth.url);
+    return { accounts, closeAccounts: () => accounts.close() };
+  }
+  const problem = accountsFile === undefined ? 'neither is there' : 'both are there';
+  throw new VError({ name: 'ConfigError' }, 'accounts are in "accountsFile" or come from "auth": %s', problem);
 }

@@ -1,7 +1,8 @@
 /**
  * A front door that is stopped between the bytes of an object and its entry for longer than storage nodes keep what has
  * no name: when it goes on, it must not acknowledge an object whose bytes are gone. It is a process of its own, stopped
- * by SIGSTOP where it counts: by the storage node that has just taken everything, and on the way to Moray.
+ * by SIGSTOP where it counts: by the storage node that has just taken everything, and on the way to Moray. In the end it
+ * is killed there.
  */
 import { once } from 'node:events';
 import http from 'node:http';
@@ -18,6 +19,7 @@ const withinMs = 500;
 const { ask, moray, accountsFile, tokenKeyFile, storageRoots } = await startTestFrontdoor(t);
 let pid = 0;
 let stopNext = false;
+let killNext = false;
 
 /** Resolves when it has been stopped for too long, and goes on. */
 async function stopForTooLong(): Promise<void> {
@@ -33,6 +35,10 @@ const take = async (request: http.IncomingMessage, response: http.ServerResponse
   uploads++;
   request.resume();
   await once(request, 'end');
+  if (killNext) {
+    killNext = false;
+    process.kill(pid, 'SIGKILL');
+  }
   const isOver = stopNext ? stopForTooLong() : undefined;
   response.writeHead(204);
   response.end();
@@ -129,4 +135,13 @@ t.test('a link that comes too late is not made', async (t) => {
   t.equal((await ask('HEAD', '/wilma/stor/link')).status, 404);
   t.equal((await ask('PUT', '/wilma/stor/link', { port, headers })).status, 204);
   t.equal(await get('/wilma/stor/link'), 'linked');
+});
+
+t.test('nor is anything seen of an object whose front door was killed', async (t) => {
+  await ask('PUT', '/wilma/stor/killed', { body: 'old' });
+  const [, body, headers] = kinds[1] ?? [];
+  killNext = true;
+  await t.rejects(ask('PUT', '/wilma/stor/killed', { port, headers: { ...everywhere, ...headers }, body: body ?? '' }));
+  t.equal(await get('/wilma/stor/killed'), 'old');
+  t.equal((await ask('PUT', '/wilma/stor/killed', { body: 'new' })).status, 204);
 });
