@@ -10,6 +10,8 @@ import { askAgent, zonesOf } from './request.js';
 
 const oneZone = { args: 'zonename', argCount: { least: 1, most: 1 }, options: [] } as const;
 const pollMs = 1000;
+/** An agent finds its zones in a moment; on SmartOS it asks vmadm. */
+const discoveryPolls = 5;
 
 /** @returns false when the platform refused. */
 async function tagZone(context: CliContext, zone: string, value: string): Promise<boolean> {
@@ -25,6 +27,20 @@ async function enable(context: CliContext, zone: string, print: (line: string) =
   print(`HTTP/1.1 ${status}`);
   for (const [name, value] of headers) print(`${name}: ${value}`);
   if (body !== null) print(JSON.stringify(body, null, 2));
+  await becomesKnown(context, zone);
+}
+
+/** The agent answers before it has looked for a zone that it does not know, and whatever it finds. */
+async function becomesKnown(context: CliContext, zone: string): Promise<void> {
+  for (let poll = 0; (await stateOf(context, zone)) === undefined; poll++) {
+    if (poll === discoveryPolls) throw new VError({ name: 'NoZoneError' }, 'no such zone: %s', zone);
+    await sleep(context.clock, pollMs);
+  }
+}
+
+/** @returns undefined: the agent does not know it. */
+async function stateOf(context: CliContext, zone: string): Promise<string | undefined> {
+  return (await zonesOf(context)).find(({ zonename }) => zonename === zone)?.state;
 }
 
 export const mrzone: Program<CliContext> = programOf({
@@ -64,10 +80,9 @@ export const mrzoneremove: Program<CliContext> = programOf({
       }
     };
     const path = `/zones/${encodeURIComponent(zone)}`;
-    const stateNow = async () => (await zonesOf(context)).find(({ zonename }) => zonename === zone)?.state;
     let isThere = true;
     const isKnown = await step(`Checking for zone "${zone}"`, async () => {
-      isThere = (await stateNow()) !== undefined;
+      isThere = (await stateOf(context, zone)) !== undefined;
     });
     if (!isKnown) return 1;
     if (!isThere) {
@@ -77,7 +92,7 @@ export const mrzoneremove: Program<CliContext> = programOf({
     const isRemoved =
       (await step(`Disabling zone "${zone}"`, () => askAgent(context, 'POST', `${path}/disable`))) &&
       (await step(`Waiting for zone "${zone}" to quiesce`, async () => {
-        while ((await stateNow()) !== 'disabled') await sleep(context.clock, pollMs);
+        while ((await stateOf(context, zone)) !== 'disabled') await sleep(context.clock, pollMs);
       })) &&
       // Only now: making the zone as new would undo the tag.
       (await step(`Removing zone "${zone}"`, async () => {

@@ -186,6 +186,15 @@ t.test('zones out of service and back, of a real agent', async (t) => {
   t.equal(await state(), 'disabled\n');
   t.match(await commandWith('mrzone', real)(zone), { status: 0, stdout: /^HTTP\/1\.1 204\n/ });
   while ((await state()) !== 'ready\n') await new Promise((resolve) => setTimeout(resolve, 20));
+  const polls: number[] = [];
+  const after = (delayMs: number, action: () => void) => {
+    if (delayMs !== 1000) return () => {};
+    polls.push(delayMs);
+    setImmediate(action);
+    return () => {};
+  };
+  t.match(await commandWith('mrzone', real, '', after)('z9'), { status: 1, stderr: 'mrzone: no such zone: z9\n' });
+  t.equal(polls.length, 5, 'which the agent may still have found');
   t.match(await commandWith('mrzonedisable', real)('z9'), {
     status: 1,
     stderr: /zones\/z9\/disable" failed \(code 404\)/,
@@ -198,6 +207,8 @@ t.test('zones out of service and back, of a real agent', async (t) => {
         .join(''),
     ),
   );
+  t.match(await commandWith('mrzone', real, '', after)(zone), { status: 0 }, 'a removed one is found again');
+  t.equal((await commandWith('mrzoneremove', real)(zone)).status, 0);
   t.match((await commandWith('mrzoneremove', real)(zone)).stdout, /\nzone already gone\.\n$/);
   for (const name of ['mrzone', 'mrzonedisable', 'mrzoneremove', 'mrdeploycompute']) {
     t.match(await commandWith(name, real)(), { status: 2, stderr: `usage: ${name} zonename\n` });
