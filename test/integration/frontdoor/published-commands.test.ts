@@ -237,6 +237,21 @@ t.test('mjob: every subcommand, with a job that others carry out', async (t) => 
   t.equal(await ok('mjob', ['outputs', id]), '');
   t.match((await run('mjob', ['cancel', id])).stderr, /is in state 'done'/);
 
+  // One whose outputs are asked for: there are none to print when a task fails.
+  const printing = run('mjob', ['create', '-o', '-n', 'printing', '-m', 'wc'], {
+    stdin: '/wilma/stor/input\n/wilma/stor/input2\n',
+  });
+  const idOf = async (name: string): Promise<string> => {
+    const { body } = await ask('GET', `/wilma/jobs?name=${name}`);
+    return body === '' ? idOf(name) : JSON.parse(body).name;
+  };
+  const bad = await idOf('printing');
+  while (!JSON.parse((await ask('GET', `/wilma/jobs/${bad}/live/status`)).body).inputDone);
+  await finishJob(moray.client, bad, { outputs: ['/wilma/stor/input2'], failures: ['/wilma/stor/input'] });
+  const printed = await printing;
+  t.match(printed, { status: 1, stdout: '', stderr: `mjob create: error: job ${bad} had 1 error\n` });
+  t.equal(await ok('mjob', ['outputs', bad]), '/wilma/stor/input2\n', 'what there is can be asked for');
+
   // One that goes well, is archived by hand, and shared.
   const good = (await run('mjob', ['create', '-q', '-m', 'wc'], { stdin: `${outputs.join('\n')}\n` })).stdout.trim();
   const timeArchiveDone = new Date().toISOString();
@@ -253,6 +268,15 @@ t.test('mjob: every subcommand, with a job that others carry out', async (t) => 
   await ok('mjob', ['share', good]);
   const page = await fetch(`${url}/wilma/public/jobshares/${good}/index.html`);
   t.match(await page.text(), /<title>/, 'anybody can read it');
+});
+
+t.test('nobody: without credentials what is public can be read', async (t) => {
+  await ask('PUT', '/wilma/public/open', { body: 'open to all\n' });
+  const reading = onTerminal('MANTA_NO_AUTH=true mget -q /wilma/public/open');
+  t.equal(await reading.ended, 0);
+  t.match(reading.shown(), 'open to all');
+  const refused = onTerminal('MANTA_NO_AUTH=true mls /wilma/stor');
+  t.not(await refused.ended, 0);
 });
 
 t.test('on a terminal: progress, questions, warnings', async (t) => {
