@@ -104,7 +104,6 @@ function configsOf(layout: Layout, box: Box, ports: Ports, options: BoxOptions):
       port: ports.agent,
       manta: { url: urls.mantaUrl },
       moray: { url: urls.morayUrl },
-      buckets: defaultBuckets,
       zones: box.zones,
       storage: box.storage.map(({ storageId, zoneName }) => ({
         zonename: zoneName,

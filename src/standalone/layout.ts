@@ -41,19 +41,31 @@ export function layoutOf(dataDirectory: string): Layout {
   };
 }
 
-/** Makes the directories that `up` itself writes to. Safe to repeat. */
-export function makeDirectories(layout: Layout): void {
-  for (const name of ['', 'etc', 'log', 'moray', 'run', 'storage', 'zones']) {
-    makeDirectory(path.join(layout.data, name));
-  }
+/** Makes the directories that `up` itself writes to. Safe to repeat. @returns those that were not there, in order. */
+export function makeDirectories(layout: Layout): readonly string[] {
+  return ['', 'etc', 'log', 'moray', 'run', 'storage', 'zones'].flatMap((name) =>
+    makeDirectory(path.join(layout.data, name)),
+  );
 }
 
 /** With those above it. Not Node's `recursive`: that tries for ever where the system refuses with ENOENT, as in /proc. */
-function makeDirectory(directory: string): void {
-  if (fs.statSync(directory, { throwIfNoEntry: false })?.isDirectory() === true) return;
+function makeDirectory(directory: string): readonly string[] {
+  if (fs.statSync(directory, { throwIfNoEntry: false })?.isDirectory() === true) return [];
   const parent = path.dirname(directory);
-  if (parent !== directory) makeDirectory(parent);
+  const made = parent === directory ? [] : makeDirectory(parent);
   fs.mkdirSync(directory, { mode: 0o700 });
+  return [...made, directory];
+}
+
+/** Takes back what `makeDirectories` made for a box of which no service has run yet: those above it if nothing else is in them. */
+export function removeMade(layout: Layout, made: readonly string[]): void {
+  if (!made.includes(layout.data)) return;
+  fs.rmSync(layout.data, { recursive: true, force: true });
+  try {
+    for (const directory of made.slice(0, made.indexOf(layout.data)).reverse()) fs.rmdirSync(directory);
+  } catch {
+    // somebody else uses it
+  }
 }
 
 /** Replaces a file as a whole: a reader, or a crash, sees the old content or the new. */

@@ -13,7 +13,7 @@ import { loadBox } from './box.js';
 import { type Child, startChild } from './children.js';
 import { addressesOf, type BoxOptions, buildDirectory, writeConfigs } from './configs.js';
 import { type AgentSocket, chooseIdentity, holdKey, type Identity } from './identity.js';
-import { type Layout, layoutOf, makeDirectories, type ServiceName, writeWhole } from './layout.js';
+import { type Layout, layoutOf, makeDirectories, removeMade, type ServiceName, writeWhole } from './layout.js';
 import { lockBox } from './lock.js';
 import { choosePorts, type Ports } from './ports.js';
 
@@ -68,18 +68,30 @@ const stages: readonly (readonly ServiceName[])[] = [
 /** @throws VError `BoxInUseError`, `BoxError`, `IdentityError`, or the error of the service that does not start. */
 export async function startBox(options: UpOptions): Promise<RunningBox> {
   const layout = layoutOf(options.data);
-  makeDirectories(layout);
+  const made = makeDirectories(layout);
   const release = lockBox(layout.lock, layout.data);
+  const prepared = await prepare(layout, options).catch((error: unknown) => {
+    removeMade(layout, made);
+    release();
+    throw error;
+  });
   const stops: (() => Promise<void>)[] = [async () => release()];
   try {
-    return await startLocked(layout, options, stops);
+    return await startServices(layout, prepared, options, stops);
   } catch (error) {
     await stopAll(stops);
     throw error;
   }
 }
 
-async function startLocked(layout: Layout, options: UpOptions, stops: (() => Promise<void>)[]): Promise<RunningBox> {
+/** What services need, and those who use them. */
+interface Prepared {
+  readonly log: Logger;
+  readonly ports: Ports;
+  readonly identity: Identity;
+}
+
+async function prepare(layout: Layout, options: UpOptions): Promise<Prepared> {
   const log = createLogger({ name: 'up', file: path.join(layout.data, 'log', 'up.log') });
   const box = loadBox(layout, options.zoneCount);
   const ports = await choosePorts(layout, options.portBase);
@@ -88,7 +100,15 @@ async function startLocked(layout: Layout, options: UpOptions, stops: (() => Pro
   ensureAccount(layout.accounts, { login: 'poseidon', operator: true });
   const { host, driver } = options;
   writeConfigs(layout, box, ports, { host, driver, ...(await imagesIn(options.imagesDir, log)) });
+  return { log, ports, identity };
+}
 
+async function startServices(
+  layout: Layout,
+  { log, ports, identity }: Prepared,
+  options: UpOptions,
+  stops: (() => Promise<void>)[],
+): Promise<RunningBox> {
   let sshAuthSock: string | undefined;
   if (identity.ownKey) {
     const place = socketFor(layout);

@@ -128,7 +128,16 @@ async function setsCorePattern(t: Test): Promise<void> {
   t.equal(await read(), 'core.%p', 'what was there is put back');
 }
 
+async function leavesNothing(t: Test): Promise<void> {
+  const place = await makeTestPlace(t, 'oci');
+  const zones = await startTestZones(t, 'oci', place);
+  await zones.boot();
+  await zones.driver.stop();
+  t.notOk((await fs.readdir(path.join(place.config.dataDir, 'run'))).includes('runc'));
+}
+
 t.setTimeout(120_000);
 const needsRoot = process.getuid?.() === 0 ? false : 'needs root';
 t.test('the core pattern, if asked', { skip: needsRoot || (await containersWork()) }, setsCorePattern);
 t.test('oci', { skip: await containersWork() }, isolates);
+t.test('a stop leaves nothing of the runtime', { skip: await containersWork() }, leavesNothing);

@@ -379,6 +379,7 @@ export async function createOciDriver(config: ZoneDriverConfig, log: Logger, pro
         await removeTree(zoneDirectory(zone));
         await removeTree(socketDirectory(zone));
       }
+      await fs.rmdir(stateDirectory).catch(() => {}); // what cannot be removed is there for the next start
     },
   };
 }
