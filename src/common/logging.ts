@@ -26,23 +26,30 @@ export function createLogger(options: LogOptions): Logger {
 
 const maxBytes = 64 * 1024 * 1024;
 const keptFiles = 5;
+const newline = 0x0a;
 
 /** Appends to `file`; at 64 MiB it becomes `file.0`, the former `file.0` becomes `file.1`, and five are kept. */
 class TurnedOverFile extends Writable {
   private descriptor: number;
   private sizeBytes: number;
+  /** The last line stands there in part, as the disk was full: the next one must not join it. */
+  private isCut: boolean;
 
   constructor(private readonly file: string) {
     super({ decodeStrings: true });
-    this.descriptor = fs.openSync(file, 'a', 0o600);
+    this.descriptor = fs.openSync(file, 'a+', 0o600);
     this.sizeBytes = fs.fstatSync(this.descriptor).size;
+    this.isCut = this.sizeBytes > 0 && lastByte(this.descriptor, this.sizeBytes) !== newline;
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
     try {
       if (this.sizeBytes + chunk.length > maxBytes) this.turnOver();
-      fs.writeSync(this.descriptor, chunk);
-      this.sizeBytes += chunk.length;
+      const lines = this.isCut ? Buffer.concat([Buffer.of(newline), chunk]) : chunk;
+      const written = fs.writeSync(this.descriptor, lines);
+      this.sizeBytes += written;
+      this.isCut = written < lines.length;
+      if (this.isCut) complain(`cannot write to ${this.file}: a line was cut`);
       done();
     } catch (error) {
       // A full disk must not end the service that logs: the line is lost, and said to be on standard error.
@@ -58,7 +65,14 @@ class TurnedOverFile extends Writable {
     renameIfThere(this.file, `${this.file}.0`);
     this.descriptor = fs.openSync(this.file, 'a', 0o600);
     this.sizeBytes = 0;
+    this.isCut = false;
   }
+}
+
+function lastByte(descriptor: number, sizeBytes: number): number | undefined {
+  const byte = Buffer.alloc(1);
+  fs.readSync(descriptor, byte, 0, 1, sizeBytes - 1);
+  return byte[0];
 }
 
 /** `process.stderr` would throw where nobody can catch it, when it is a file on the same full disk. */
