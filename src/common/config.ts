@@ -25,15 +25,25 @@ export function loadConfig<const S extends JSONSchema>(
   }
   const validate = configAjv.compile(schema as object);
   if (!validate(value)) {
-    const problems = (validate.errors ?? []).map(describe).join('; ');
+    const problems = (validate.errors ?? []).filter(isWhole).map(describe).join('; ');
     throw new VError({ name: 'ConfigError' }, 'configuration "%s": %s', file, problems);
   }
   for (const path of unknownKeys(value, schema as SchemaNode, '')) onUnknownKey(path);
   return deepFreeze(value) as FromSchema<S>;
 }
 
+/** What each alternative lacks is said once, with all of them. */
+function isWhole({ schemaPath }: ErrorObject): boolean {
+  return !schemaPath.includes('/oneOf/');
+}
+
 function describe(error: ErrorObject): string {
   const key = error.instancePath.replaceAll('/', '.').slice(1) || 'the file';
+  if (error.keyword === 'oneOf') {
+    const alternatives = error.schema as readonly { readonly required: readonly string[] }[];
+    const names = alternatives.flatMap(({ required }) => required).map((name) => `"${name}"`);
+    return `${key}: must have just one of the properties ${names.join(', ')}`;
+  }
   if (error.keyword === 'required') return `${key}: ${error.message}`;
   if (error.keyword === 'enum') {
     const { allowedValues } = error.params as { readonly allowedValues: readonly unknown[] };

@@ -15,6 +15,7 @@ export const configAjv = new Ajv({
   allErrors: true,
   useDefaults: true,
   strict: true,
+  strictRequired: false, // alternatives name properties that are described beside them
   allowUnionTypes: true,
   verbose: true,
 });

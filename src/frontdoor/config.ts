@@ -4,6 +4,7 @@ import type { FromSchema } from 'json-schema-to-ts';
 export const configSchema = {
   type: 'object',
   required: ['port', 'moray', 'tokenKeyFile'],
+  oneOf: [{ required: ['accountsFile'] }, { required: ['auth'] }],
   properties: {
     host: { type: 'string', default: '127.0.0.1', description: 'address that the HTTP API listens on' },
     port: { type: 'integer', minimum: 0, maximum: 65535, description: 'port of the HTTP API; 0: any free one' },
