@@ -33,12 +33,21 @@ const count = 10;
 /** The row ends at the last port there is. */
 export const highestPortBase = 65_536 - count;
 
-/** @param base first of ten ports; 0 picks free ones once and keeps them; undefined keeps what the box has. */
+/** @param base first of ten ports; 0 picks free ones and keeps them while they are free; undefined keeps what the box has. */
 export async function choosePorts(layout: Layout, base: number | undefined): Promise<Ports> {
   const kept = await keptPorts(layout);
   if (base === undefined) return keep(layout, kept ?? defaultPorts);
   if (base !== 0) return keep(layout, inRow(Array.from({ length: count }, (_, index) => base + index)));
-  return keep(layout, kept ?? inRow(await freePorts(count)));
+  return keep(layout, kept === undefined ? inRow(await freePorts(count)) : await withoutTaken(kept));
+}
+
+/** What was kept may be another's by now: a restored box has the ports of the one that was saved. */
+async function withoutTaken(kept: Ports): Promise<Ports> {
+  const { storage, moray, frontdoor, mahi, supervisor, agent, morayMonitor, archiver, frontdoorMonitor } = kept;
+  const row = [moray, frontdoor, ...storage, mahi, supervisor, agent, morayMonitor, archiver, frontdoorMonitor];
+  const isFree = await Promise.all(row.map(canListen));
+  const others = await freePorts(isFree.filter((free) => !free).length, row);
+  return inRow(row.map((port, index) => (isFree[index] ? port : (others.pop() ?? 0))));
 }
 
 /** A box that was made by a version with fewer ports gets those that it lacks. */
@@ -74,16 +83,27 @@ function keep(layout: Layout, ports: Ports): Ports {
 }
 
 /** All are held open until the last is known, so that they differ. */
-async function freePorts(wanted: number): Promise<number[]> {
+async function freePorts(wanted: number, except: readonly number[] = []): Promise<number[]> {
   const servers: net.Server[] = [];
-  while (servers.length < wanted) {
+  const ports: number[] = [];
+  while (ports.length < wanted) {
     const server = await tryPort(candidate());
-    if (server !== null) servers.push(server);
+    if (server === null) continue;
+    servers.push(server);
+    const { port } = server.address() as net.AddressInfo;
+    if (!except.includes(port)) ports.push(port);
   }
-  const ports = servers.map((server) => (server.address() as net.AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  await Promise.all(servers.map(closed));
   return ports;
 }
+
+async function canListen(port: number): Promise<boolean> {
+  const server = await tryPort(port);
+  if (server !== null) await closed(server);
+  return server !== null;
+}
+
+const closed = (server: net.Server) => new Promise((resolve) => server.close(resolve));
 
 const lowestCandidate = 10_000;
 /** Fewer than so many to choose from would be tried again and again. */

@@ -18,6 +18,8 @@ interface Scope {
   readonly terms: readonly string[];
   /** Where it is one job. */
   readonly jobId?: string;
+  /** Whether there will be more in it at a later time. */
+  readonly isOpen?: boolean;
 }
 
 export const mrerrors = programOf<CliContext>({
@@ -40,9 +42,10 @@ export const mrerrors = programOf<CliContext>({
     const store = await context.store(value('m'));
     const file = (suffix: string) => path.join(directory, `${scope.base}-${suffix}.json`);
     // What is kept is of a job that was done, and serves when its records are gone.
-    const isKept = !has('f') && fs.existsSync(file('errors'));
-    const isFinal = scope.jobId === undefined || isKept || (await isJobDone(store, scope.jobId));
-    const fetching = { isForced: has('f'), isFinal };
+    const isForced = has('f') || scope.isOpen === true;
+    const isKept = !isForced && fs.existsSync(file('errors'));
+    const isFinal = scope.jobId === undefined ? scope.isOpen !== true : isKept || (await isJobDone(store, scope.jobId));
+    const fetching = { isForced, isFinal };
     const counted = async (suffix: string, what: string, filter: string): Promise<number> => {
       const search = () => store.moray.findObjects(store.buckets.task, filter, { limit: 1 });
       const fetched = await fetchInto(file(suffix), fetching, search);
@@ -106,7 +109,7 @@ function scopeOf({ args, has, value }: Pick<Invocation<CliContext>, 'args' | 'ha
   }
   if (has('a')) {
     if (args.length > 0) throw usageError('-a is not compatible with time arguments');
-    return { title: 'all jobs', base: 'all', terms: [present('jobId')] };
+    return { title: 'all jobs', base: 'all', terms: [present('jobId')], isOpen: true };
   }
   const [start, end] = args;
   if (start === undefined || end === undefined) throw usageError(null);
@@ -125,5 +128,6 @@ function spanOf(startMs: number, endMs: number): Scope {
     title: `${isoTime(startMs)} to ${isoTime(endMs)} (${length})`,
     base: `all_${startMs}-${endMs}`,
     terms: [ge('_mtime', startMs), le('_mtime', endMs)],
+    isOpen: endMs >= Date.now(),
   };
 }

@@ -104,7 +104,16 @@ t.test('all jobs, and a span of time', async (t) => {
   const { stdout } = await run('2001-01-01T00:00:00Z', '2001-01-01T00:10:00Z');
   t.match(stdout, / \(10m\)\n {8}0 tasks ok\n {8}0 tasks failed\n\nFailures by count\n {8}0 non-retried errors\n/);
   const kept = fs.readdirSync(`${env.TMPDIR}/mrerrors_data`).filter((name) => name.endsWith('.json'));
-  t.equal(kept.length, 15, 'three files each');
+  t.equal(kept.length, 9, 'three files each of two jobs and of the span that is over');
+});
+
+t.test('what is not over is asked anew', async (t) => {
+  for (const args of [['-a'], ['2026-01-01', '2099-01-01']]) {
+    t.match((await run(...args)).stdout, /\n {8}2 tasks ok\n {8}1 tasks failed\n/);
+    await putTask(jobs.running, { state: 'done', result: 'ok' });
+    t.match((await run(...args)).stdout, /\n {8}3 tasks ok\n {8}1 tasks failed\n/);
+    await moray.client.delObject(defaultBuckets.task, taskId);
+  }
 });
 
 t.test('what is refused', async (t) => {

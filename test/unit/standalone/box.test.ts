@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import fs from 'node:fs';
+import net from 'node:net';
 import t from 'tap';
 import { loadBox } from '../../../src/standalone/box.js';
 import { layoutOf, makeDirectories } from '../../../src/standalone/layout.js';
@@ -49,6 +51,24 @@ t.test('ports: fixed, in a row, or free ones that are kept', async (t) => {
     agent: 9080,
     archiver: 8091,
   });
+});
+
+t.test('ports that somebody else has by now are replaced where free ones are asked for', async (t) => {
+  const layout = layoutOf(t.testdir());
+  makeDirectories(layout);
+  const { moray, storage, ...others } = await choosePorts(layout, 0);
+  for (const port of [moray, storage[1]]) {
+    const server = net.createServer().listen(port, '127.0.0.1');
+    await once(server, 'listening');
+    t.teardown(() => server.close());
+  }
+  t.match(await choosePorts(layout, undefined), { moray, storage }, 'not where what the box has is asked for');
+  const ports = await choosePorts(layout, 0);
+  t.match(ports, { ...others, storage: [storage[0]] });
+  t.not(ports.moray, moray);
+  t.not(ports.storage[1], storage[1]);
+  t.equal(new Set(Object.values(ports).flat()).size, 10, 'all differ');
+  t.same(await choosePorts(layout, 0), ports, 'and are kept');
 });
 
 t.test('a box of a version without an archiver gets ports for what it lacks', async (t) => {
