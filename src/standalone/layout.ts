@@ -57,7 +57,10 @@ function makeDirectory(directory: string): readonly string[] {
   return [...made, directory];
 }
 
-/** Takes back what `makeDirectories` made for a box of which no service has run yet: those above it if nothing else is in them. */
+/**
+ * Takes back what `makeDirectories` made for a box of which no service has run yet: the directories above it only if
+ * nothing else is in them.
+ */
 export function removeMade(layout: Layout, made: readonly string[]): void {
   if (!made.includes(layout.data)) return;
   fs.rmSync(layout.data, { recursive: true, force: true });

@@ -16,6 +16,7 @@ import { type AgentSocket, chooseIdentity, holdKey, type Identity } from './iden
 import { type Layout, layoutOf, makeDirectories, removeMade, type ServiceName, writeWhole } from './layout.js';
 import { lockBox } from './lock.js';
 import { choosePorts, type Ports } from './ports.js';
+import { awaitSurvivors } from './survivors.js';
 
 export interface UpOptions {
   readonly data: string;
@@ -65,7 +66,7 @@ const stages: readonly (readonly ServiceName[])[] = [
   ['supervisor', 'agent', 'archiver'],
 ];
 
-/** @throws VError `BoxInUseError`, `BoxError`, `IdentityError`, or the error of the service that does not start. */
+/** @throws VError `BoxInUseError`, `BoxError`, `SurvivorError`, `IdentityError`, or the error of the service that does not start. */
 export async function startBox(options: UpOptions): Promise<RunningBox> {
   const layout = layoutOf(options.data);
   const made = makeDirectories(layout);
@@ -94,6 +95,9 @@ interface Prepared {
 async function prepare(layout: Layout, options: UpOptions): Promise<Prepared> {
   const log = createLogger({ name: 'up', file: path.join(layout.data, 'log', 'up.log') });
   const box = loadBox(layout, options.zoneCount);
+  await awaitSurvivors(layout, (pids) =>
+    options.say(`waiting for services of a killed "marlin up" to end (${pids.join(', ')})`),
+  );
   const ports = await choosePorts(layout, options.portBase);
   const identity = chooseIdentity(layout, options.account, options.publicKeyFile);
   ensureAccount(layout.accounts, { login: identity.login, publicKey: identity.publicKey, operator: true });

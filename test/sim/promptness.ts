@@ -18,8 +18,9 @@
  * question of promptness: agents, windows and shares of the pipeline may all make it wait; that jobs end in time is asked
  * elsewhere (world.ts).
  *
- * Rule: no record that waits when a look is due still waits for it afterwards. It holds at every instant, also amidst all trouble, for whoever
- * operates the domain and has looked at least once since it does, unless it has been asked to hand the domain back.
+ * Rule: no record that waits when a look is due still waits for it afterwards. It holds at every instant, also amidst all
+ * trouble, for whoever operates the domain and has looked at least once since it does, unless it has been asked to hand
+ * the domain back.
  *
  * Why not bound the time until something happens to the record? That would have to allow for every legitimate delay, and
  * a domain that is looked at ten times too seldom would pass.
