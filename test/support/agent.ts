@@ -203,6 +203,8 @@ export interface TestAgent {
   put(bucket: 'task' | 'taskinput', key: string, value: object): Promise<void>;
   /** Resolves when the task is done. */
   taskDone(taskId: string): Promise<TaskRecord>;
+  /** Accepted, in the store: then the agent knows the task. */
+  taskAccepted(taskId: string): Promise<TaskRecord>;
   find(bucket: keyof typeof defaultBuckets, filter: string): Promise<Record<string, unknown>[]>;
   /** A request from inside a zone. */
   ask(zone: string, method: string, url: string, body?: object | string, headers?: object): Promise<LackeyAnswer>;
@@ -294,6 +296,14 @@ export async function startTestAgent(t: Owner, zoneCount = 2, tunables: object =
     }).finally(() => socket.close());
   }
 
+  async function taskIn(state: TaskRecord['state'], taskId: string): Promise<TaskRecord> {
+    for (;;) {
+      const { value } = await moray.client.getObject<TaskRecord>(defaultBuckets.task, taskId);
+      if (value.state === state) return value;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+
   return {
     moray,
     frontDoor,
@@ -351,13 +361,8 @@ export async function startTestAgent(t: Owner, zoneCount = 2, tunables: object =
       });
       return taskId;
     },
-    async taskDone(taskId) {
-      for (;;) {
-        const { value } = await moray.client.getObject<TaskRecord>(defaultBuckets.task, taskId);
-        if (value.state === 'done') return value;
-        await new Promise((resolve) => setTimeout(resolve, 10));
-      }
-    },
+    taskDone: (taskId) => taskIn('done', taskId),
+    taskAccepted: (taskId) => taskIn('accepted', taskId),
     async find(bucket, filter) {
       const found: Record<string, unknown>[] = [];
       for await (const object of moray.client.findObjects(defaultBuckets[bucket], filter)) {

@@ -10,7 +10,7 @@
  */
 import VError from 'verror';
 import { domainChannel } from '../../bus/channels.js';
-import type { Bus, Operation, Stored } from '../../bus/types.js';
+import type { BatchOptions, Bus, Operation, Stored } from '../../bus/types.js';
 import type { Clock } from '../../common/clock.js';
 import { isoTime } from '../../common/iso-time.js';
 import type { Logger } from '../../common/logging.js';
@@ -226,18 +226,12 @@ export function createTaskTable(parts: TaskTableParts): TaskTable {
   }
 
   async function writeAccepted(task: Task): Promise<boolean> {
-    const operation = acceptedTask(task.stored, me, now());
-    let value = operation.value as TaskRecord;
-    const merge = (_mine: Operation, stored: Stored<object>) => {
-      const merged = mergeAcceptance(stored, me);
-      if (merged !== null) value = merged;
-      return merged;
-    };
     try {
-      const [result] = await bus.batch([operation], { merge });
+      const { value, etag = task.stored.etag } = await write(acceptedTask(task.stored, me, now()), (_mine, stored) =>
+        mergeAcceptance(stored, me),
+      );
       // What was learned before the answer came (the end of its input) stays known.
-      const known = task.stored.value;
-      task.stored = { ...task.stored, value: { ...known, ...value }, etag: result?.etag ?? task.stored.etag };
+      task.stored = { ...task.stored, value: { ...task.stored.value, ...value }, etag };
     } catch (error) {
       log.info({ err: error, task: task.id }, 'task was changed before it was accepted');
       lose(task);
@@ -248,6 +242,21 @@ export function createTaskTable(parts: TaskTableParts): TaskTable {
     task.acceptedMs = clock.nowMs();
     told.accepted(task);
     return true;
+  }
+
+  /** @returns the record as it was written: after a conflict, with what others had written meanwhile. */
+  async function write(
+    operation: Operation & { readonly op: 'put' },
+    mergeInto: NonNullable<BatchOptions['merge']>,
+  ): Promise<{ readonly value: TaskRecord; readonly etag: string | undefined }> {
+    let { value } = operation;
+    const merge: typeof mergeInto = (mine, stored) => {
+      const merged = mergeInto(mine, stored);
+      value = merged ?? value;
+      return merged;
+    };
+    const [result] = await bus.batch([operation], { merge });
+    return { value: value as TaskRecord, etag: result?.etag };
   }
 
   function finish(task: Task, end: TaskEnd): void {
@@ -342,12 +351,11 @@ export function createTaskTable(parts: TaskTableParts): TaskTable {
     task.stored = { ...stored, value: { ...stored.value, timeInputDoneRead } };
     send({ event: 'group complete', group: task.group.id });
     inputsChanged(task);
-    const operation = inputDoneSeen(task, timeInputDoneRead);
     try {
-      const [result] = await bus.batch([operation], { merge: mergeTask });
-      // Its acceptance may have been answered meanwhile, with the record as it was before.
-      const value = { ...task.stored.value, timeInputDoneRead };
-      task.stored = { ...task.stored, value, etag: result?.etag ?? task.stored.etag };
+      const { value, etag = task.stored.etag } = await write(inputDoneSeen(task, timeInputDoneRead), mergeTask);
+      // Its acceptance may have been answered meanwhile, with the record as it was before; and the job may have been
+      // cancelled, which the next write must not take back.
+      task.stored = { ...task.stored, value: { ...value, ...task.stored.value, timeInputDoneRead }, etag };
     } catch (error) {
       if (!isConflict(error as Error)) throw error;
       log.warn({ err: error, task: task.id }, `abandoning task "${task.id}"`);

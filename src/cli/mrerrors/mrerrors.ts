@@ -36,7 +36,7 @@ export const mrerrors = programOf<CliContext>({
   ],
   async run(invocation) {
     const { has, value, context, print, complain } = invocation;
-    const scope = scopeOf(invocation);
+    const scope = scopeOf(invocation, context.clock.nowMs());
     const directory = cacheDirectory(context.env, 'mrerrors_data');
     const say = has('json') ? complain : print;
     const store = await context.store(value('m'));
@@ -99,7 +99,7 @@ function report({ title, ok, failed, summary }: Report): readonly string[] {
   ];
 }
 
-function scopeOf({ args, has, value }: Pick<Invocation<CliContext>, 'args' | 'has' | 'value'>): Scope {
+function scopeOf({ args, has, value }: Pick<Invocation<CliContext>, 'args' | 'has' | 'value'>, nowMs: number): Scope {
   const jobId = value('j');
   if (has('a') && jobId !== undefined) throw usageError('only one of -j or -a may be used');
   if (jobId !== undefined) {
@@ -113,10 +113,10 @@ function scopeOf({ args, has, value }: Pick<Invocation<CliContext>, 'args' | 'ha
   }
   const [start, end] = args;
   if (start === undefined || end === undefined) throw usageError(null);
-  return spanOf(Date.parse(start), Date.parse(end));
+  return spanOf(Date.parse(start), Date.parse(end), nowMs);
 }
 
-function spanOf(startMs: number, endMs: number): Scope {
+function spanOf(startMs: number, endMs: number, nowMs: number): Scope {
   const failure = (message: string) => new VError({ name: 'SpanError' }, message);
   if (Number.isNaN(startMs)) throw failure('start time not valid');
   if (Number.isNaN(endMs)) throw failure('end time not valid');
@@ -128,6 +128,6 @@ function spanOf(startMs: number, endMs: number): Scope {
     title: `${isoTime(startMs)} to ${isoTime(endMs)} (${length})`,
     base: `all_${startMs}-${endMs}`,
     terms: [ge('_mtime', startMs), le('_mtime', endMs)],
-    isOpen: endMs >= Date.now(),
+    isOpen: endMs >= nowMs,
   };
 }

@@ -39,10 +39,11 @@ t.test('a map task is accepted, shown to the lackey, reported with its output, a
 });
 
 t.test('a report brings the next task, and the directories are made once', async (t) => {
-  const { putJob, dispatch, nextTask, ask, taskDone, frontDoor } = await startTestAgent(t);
+  const { putJob, dispatch, nextTask, ask, taskAccepted, taskDone, frontDoor } = await startTestAgent(t);
   const jobId = await putJob([{ type: 'map', exec: 'wc' }]);
   const tasks = [await dispatch(jobId), await dispatch(jobId), await dispatch(jobId)];
   const first = await nextTask();
+  for (const task of tasks) await taskAccepted(task);
   const { zone } = first;
   let current = String(first.task['taskId']);
   const seen = [current];
