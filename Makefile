@@ -79,7 +79,7 @@ sim: all
 
 # Large jobs and many jobs in virtual time: memory and cost. Minutes; settings are in test/sim/scale.ts.
 sim-scale: all
-	node --expose-gc --max-old-space-size=12000 build/test/sim/scale.js
+	node --expose-gc --max-old-space-size=14000 --max-semi-space-size=128 build/test/sim/scale.js
 
 # Shows that the simulation finds defects; tens of minutes.
 sim-mutations: all

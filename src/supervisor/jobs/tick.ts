@@ -23,6 +23,7 @@ export function tickJobs(context: DomainContext, stamps: boolean): void {
 
 function tickJob(job: Job, stamps: boolean, nowMs: number, context: DomainContext): void {
   const { tunables } = context;
+  boundTimes(job, nowMs, tunables.timeJobStill * longestPause);
   const idleMs = nowMs - job.lastInputMs;
   if (!job.inputEnded && tunables.timeJobIdleClose > 0 && idleMs > tunables.timeJobIdleClose) {
     job.lastInputMs = nowMs;
@@ -38,6 +39,14 @@ function tickJob(job: Job, stamps: boolean, nowMs: number, context: DomainContex
   job.nextLookMs = nowMs + tunables.timeJobStill * Math.min(longestPause, 2 ** job.stillLooks);
   job.stillLooks++;
   lookAtStill(job, context);
+}
+
+/** A clock that was set back makes nothing wait until it is again as late as it was. */
+function boundTimes(job: Job, nowMs: number, longestPauseMs: number): void {
+  job.changedAtMs = Math.min(job.changedAtMs, nowMs);
+  job.savedAtMs = Math.min(job.savedAtMs, nowMs);
+  job.lastInputMs = Math.min(job.lastInputMs, nowMs);
+  job.nextLookMs = Math.min(job.nextLookMs, nowMs + longestPauseMs);
 }
 
 /** One at a time: while the store is slow they would line up, each refused for the etag of the one before. */
