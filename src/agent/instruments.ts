@@ -1,6 +1,6 @@
 /**
  * What the agent counts and times: plain numbers where things happen, read by the snapshot and by `/metrics`. The
- * names of the counts are those of the snapshot. Source: chapter 5, section 2.6.
+ * names of the counts are those of the snapshot. Source: spec 05 §2.6.
  */
 import { Counter, Histogram, type Registry } from 'prom-client';
 

@@ -1,4 +1,4 @@
-/** What the agent looks for in the store, all of it. Source: chapter 5, section 3.2; DESIGN, section 9, rule 9. */
+/** What the agent looks for in the store, all of it. Source: spec 05 §3.2. */
 
 import type { Stored } from '../bus/types.js';
 import { absent, and, eq, not, present } from '../moray/client/filter.js';

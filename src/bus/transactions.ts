@@ -1,7 +1,7 @@
 /**
  * Transactions: theory of operation. Every change of a record goes through here. Calls to Moray are what is scarce, so
- * transactions that are ready together travel together, as one Moray batch. A lone one leaves at once; when many have left
-lately, those that are ready wait a moment for company (pace.ts).
+ * transactions that are ready together travel together, as one Moray batch. A lone one leaves at once; when many have
+ * left lately, those that are ready wait a moment for company (pace.ts).
  *
  *   held --earlier writes of its records are over--> ready --sent, alone or with others--> in flight
  *   in flight --answered--> over

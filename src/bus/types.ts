@@ -55,8 +55,8 @@ export interface BatchOptions {
   /** Sent before the others: heartbeats. */
   readonly urgent?: boolean;
   /**
-   * First in the batch: this record as last read (DESIGN rule "a robbed supervisor cannot write"). When the record was
-   * changed by somebody else, `lost` decides: true rejects with `FenceLostError`, false reads it again and resends.
+   * First in the batch: this record as last read, so that a robbed supervisor cannot write. When somebody else changed
+   * it, `changed` decides: the batch is sent again behind what it returns, or rejected with `FenceLostError`.
    */
   readonly fence?: BatchFence;
 }
@@ -114,7 +114,7 @@ export interface BusCounters {
   readonly refusals: number;
 }
 
-/** A query and a write as operators see them. Names are those of the snapshots. Source: chapter 5, section 1.7. */
+/** A query and a write as operators see them. Names are those of the snapshots. Source: spec 05 §1.7. */
 export interface SubscriptionState {
   readonly name: string;
   readonly bucket: BucketName;

@@ -1,7 +1,7 @@
 /**
  * Requests under way, for operators who wonder what a service is doing, and one audit line for each when it is over:
  * who asked what, what was answered, how long it took. Never with credentials: a token in a log file would be a token
- * for whoever reads logs. Source: chapter 5, sections 1.7 and 9.6.
+ * for whoever reads logs. Source: spec 05 §1.7 and §9.6.
  */
 import { randomUUID } from 'node:crypto';
 import type http from 'node:http';

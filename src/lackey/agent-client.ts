@@ -1,7 +1,7 @@
 /**
  * The lackey's requests to its agent. A control request is repeated every second until it has an answer that means
  * something: nothing else would be of use, since without its agent a zone has nothing to do, and an agent that starts
- * again resets the zone anyway. Source: 06 §1.8.
+ * again resets the zone anyway. Source: spec 06 §1.8.
  *
  *   expected status -> answer     4xx except 410 -> refused     everything else, no answer too -> again after 1 s
  */

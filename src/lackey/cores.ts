@@ -1,15 +1,15 @@
 /**
  * How the lackey learns that a process of the command dumped core: theory of operation. A parent sees how its own
  * children end, but cores count of any descendant, also of one that left its session, whose parent ignores it, or that
- * may not write the file (06 §3.2). The kernel tells of all of them: it writes a record of 64 bytes to the zone's
+ * may not write the file (spec 06 §3.2). The kernel tells of all of them: it writes a record of 64 bytes to the zone's
  * accounting file whenever a process of the zone ends, before its parent can wait for it. The agent turns that on and
  * owns the file; here it is only read, from where the last reading ended.
  *
  * Between two watches nothing of a user's runs, so what was not read yet when a watch begins belongs to it. A file
  * shorter than what was read has been emptied by the agent to bound it.
  *
- * `ctrun` shields: interactive commands run below it may crash without ending the task (06 §6.8). Whether a process was
- * below it is found from parent to parent, in /proc while they live, in their own records when they have ended too.
+ * `ctrun` shields: interactive commands run below it may crash without ending the task (spec 06 §6.8). Whether a process
+ * was below it is found from parent to parent, in /proc while they live, in their own records when they have ended too.
  */
 import fs from 'node:fs';
 import path from 'node:path';

@@ -1,4 +1,4 @@
-/** The environment of user commands: these variables and no others. Source: 06 §4.1. */
+/** The environment of user commands: these variables and no others. Source: spec 06 §4.1. */
 import type { TaskDescription } from '../taskapi/types.js';
 import type { Settings } from './settings.js';
 

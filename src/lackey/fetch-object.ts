@@ -1,7 +1,7 @@
 /**
  * Fetching one input of a reducer, as a stream that survives what a network does: a connection that fails and a server
  * that stumbles are tried again with growing pauses, a body that ends early goes on where it stopped. What cannot be
- * mended ends the task: a 4xx, an object that changed meanwhile, bytes that do not add up. Source: 06 §1.7.
+ * mended ends the task: a 4xx, an object that changed meanwhile, bytes that do not add up. Source: spec 06 §1.7.
  */
 import { createHash } from 'node:crypto';
 import http from 'node:http';

@@ -1,7 +1,7 @@
 /**
  * Runs one script of the user's in a shell: with nothing of the lackey's but the descriptors and variables it is handed,
  * in a session of its own, offered to the kernel first when memory runs out. Its output goes straight to files, so the
- * lackey does no work while it runs. Source: 06 §3.
+ * lackey does no work while it runs. Source: spec 06 §3.
  *
  * The shell is a child of a small native program (launcher.c), since a start from Node takes twice as long. That stays
  * for one command after the other, and is not among the processes that are killed after each; but where a stray has to

@@ -2,7 +2,7 @@
  * What a lackey leaves on the zone's disk for the one that takes over after a crash. The task's marker says that this
  * task has begun: to find it again means that a lackey died with it, and it is not run twice. The init markers say how
  * far the phase's init script came; one that did not end leaves a zone of which nothing is known. A reset of the zone
- * removes all of them. Source: 06 §1.2, §1.4.
+ * removes all of them. Source: spec 06 §1.2, §1.4.
  */
 import fs from 'node:fs';
 import { dirname } from 'node:path';

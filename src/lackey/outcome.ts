@@ -1,9 +1,9 @@
-/** What a task's end is called. First match wins, and there is no other wording. Source: 06 §1.6. */
+/** What a task's end is called. First match wins, and there is no other wording. Source: spec 06 §1.6. */
 import type { TaskError } from '../taskapi/types.js';
 import type { ShellResult } from './launcher.js';
 
 export interface TaskFacts {
-  /** The zone's disk was left full: on the original the lackey itself would not have survived it (06 §1.9). */
+  /** The zone's disk was left full: on the original the lackey itself would not have survived it (spec 06 §1.9). */
   readonly diskFull: boolean;
   /** What went wrong that is not the user's doing, before or instead of the command. */
   readonly internal?: string | undefined;

@@ -5,7 +5,7 @@
  *
  * What goes wrong before the command runs skips everything up to the report; what goes wrong afterwards stops nothing,
  * for a user wants to see the output of a command that failed. Short output travels in the report and is saved by the
- * agent, so that a small task ends in one round trip, whose answer is the next task. Source: 06 §1.4.
+ * agent, so that a small task ends in one round trip, whose answer is the next task. Source: spec 06 §1.4.
  */
 import fs from 'node:fs';
 import { join } from 'node:path';
@@ -242,7 +242,7 @@ async function saveOutput(
 
 const diskReserveBytes = 10 * 1024 * 1024;
 
-/** Only of a disk that is the zone's own. The limit is that of the agent, 05 §8.1. */
+/** Only of a disk that is the zone's own. The limit is that of the agent, spec 05 §8.1. */
 function isDiskFull({ root }: Settings): boolean {
   if (root !== '') return false;
   const { bavail, bsize } = fs.statfsSync('/');

@@ -1,7 +1,7 @@
 /**
  * The storage endpoint for user commands: plain HTTP on the zone's port 80, passed on to the agent, which adds the job's
  * credentials. The zone itself holds none. Clients come and go as they like: one that leaves takes its request with it
- * and disturbs nobody. Source: 06 §1.3.
+ * and disturbs nobody. Source: spec 06 §1.3.
  */
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';

@@ -1,4 +1,4 @@
-/** Stage CORE of a task: the core that its first crashed process left is stored and removed. Source: 06 §1.4. */
+/** Stage CORE of a task: the core that its first crashed process left is stored and removed. Source: spec 06 §1.4. */
 import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import type { TaskDescription } from '../taskapi/types.js';

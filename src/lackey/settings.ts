@@ -38,7 +38,7 @@ export function readSettings(socket: string, env: NodeJS.ProcessEnv): Settings {
   };
 }
 
-/** Source of the names: 06 §1.2. */
+/** Source of the names: spec 06 §1.2. */
 export interface Paths {
   readonly initStarted: string;
   readonly initDone: string;

@@ -1,4 +1,4 @@
-/** Saves captured output that is too long to travel inside a report: a PUT to the agent's socket. Source: 06 §1.4. */
+/** Saves captured output that is too long to travel inside a report: a PUT to the agent's socket. Source: spec 06 §1.4. */
 import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import http from 'node:http';

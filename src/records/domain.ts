@@ -1,6 +1,6 @@
 /**
  * Bucket `domain`: the unit of job ownership. A job's `worker` names a domain, and one supervisor operates a domain at a
- * time. Source: chapter 3, section 3.11.
+ * time. Source: spec 03 §3.11.
  */
 import type { FromSchema } from 'json-schema-to-ts';
 import { type BucketConfig, indexOf } from './bucket-config.js';

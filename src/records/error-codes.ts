@@ -1,6 +1,6 @@
 /**
  * Codes and public messages of task errors: what users see and match on, so they never change.
- * Source: chapter 3, section 3.13; what only the agent says: chapter 5, section 8.4.
+ * Source: spec 03 §3.13; what only the agent says: spec 05 §8.4.
  */
 export const errorCodes = [
   'AuthorizationError',

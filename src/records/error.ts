@@ -1,4 +1,4 @@
-/** Bucket `error`: one record per failed dispatch or failed task attempt, retried or not. Source: chapter 3, 3.9. */
+/** Bucket `error`: one record per failed dispatch or failed task attempt, retried or not. Source: spec 03 §3.9. */
 import type { FromSchema } from 'json-schema-to-ts';
 import { type BucketConfig, indexOf } from './bucket-config.js';
 import { flag, type Known, link, nonEmpty, text, time } from './schema-parts.js';

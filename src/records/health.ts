@@ -1,6 +1,6 @@
 /**
  * Bucket `health`: the heartbeat of each agent and supervisor, rewritten unconditionally. Liveness is judged by changes
- * of its `_mtime`, never by comparing clocks. Source: chapter 3, section 3.10.
+ * of its `_mtime`, never by comparing clocks. Source: spec 03 §3.10.
  */
 import type { FromSchema } from 'json-schema-to-ts';
 import { type BucketConfig, indexOf } from './bucket-config.js';

@@ -1,6 +1,6 @@
 /**
  * Bucket `jobinput`: one record per submitted name, duplicates allowed. The job record need not exist yet.
- * Source: chapter 3, section 3.5.
+ * Source: spec 03 §3.5.
  */
 import type { FromSchema } from 'json-schema-to-ts';
 import { isoTime } from '../common/iso-time.js';

@@ -1,6 +1,6 @@
 /**
  * Bucket `job`: one record per job. Created by the front door (or an operator), then owned by one supervisor domain,
- * archived and at last deleted by the archiver. Source: chapter 3, sections 3.3 and 3.4.
+ * archived and at last deleted by the archiver. Source: spec 03 §3.3 and §3.4.
  */
 import type { FromSchema } from 'json-schema-to-ts';
 import { type BucketConfig, indexOf } from './bucket-config.js';

@@ -1,4 +1,4 @@
-/** Limits and enumerations of job definitions and records. Source: chapter 3, section 3.2. */
+/** Limits and enumerations of job definitions and records. Source: spec 03 §3.2. */
 export const reducerLimit = 128;
 /** UTF-16 units. No object has a longer name: it would not fit into the head of a request. */
 export const inputNameLimit = 16_384;

@@ -1,6 +1,6 @@
 /**
  * Bucket `storage` (`manta_storage`): written by the storage nodes, read to find which agent can reach an object and
- * which zone holds it. The compute engine never creates it. Source: chapter 3, section 3.12.
+ * which zone holds it. The compute engine never creates it. Source: spec 03 §3.12.
  */
 import type { FromSchema } from 'json-schema-to-ts';
 import { type Known, text } from './schema-parts.js';

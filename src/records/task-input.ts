@@ -1,4 +1,4 @@
-/** Bucket `taskinput`: one record per object addressed to a reducer. Source: chapter 3, section 3.7. */
+/** Bucket `taskinput`: one record per object addressed to a reducer. Source: spec 03 §3.7. */
 import type { FromSchema } from 'json-schema-to-ts';
 import { type BucketConfig, indexOf } from './bucket-config.js';
 import { flag, type Known, link, nonEmpty, text, time, wholeNumber } from './schema-parts.js';

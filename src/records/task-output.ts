@@ -1,6 +1,6 @@
 /**
  * Bucket `taskoutput`: one record per object that a task emitted. The outputs of a job are those of its last phase that
- * are committed and valid. Source: chapter 3, section 3.8.
+ * are committed and valid. Source: spec 03 §3.8.
  */
 import type { FromSchema } from 'json-schema-to-ts';
 import { type BucketConfig, indexOf } from './bucket-config.js';

@@ -1,6 +1,6 @@
 /**
  * Bucket `task`: one record per attempt to run a task: per input object for map phases, per reducer for reduce phases.
- * The supervisor writes the definition and the bookkeeping, the agent the progress. Source: chapter 3, section 3.6.
+ * The supervisor writes the definition and the bookkeeping, the agent the progress. Source: spec 03 §3.6.
  */
 import type { FromSchema } from 'json-schema-to-ts';
 import { type BucketConfig, indexOf } from './bucket-config.js';

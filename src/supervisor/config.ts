@@ -1,4 +1,4 @@
-/** Configuration of a supervisor: names and sample values of chapter 4, section 1.8. */
+/** Configuration of a supervisor: names and sample values of spec 04 §1.8. */
 import type { FromSchema } from 'json-schema-to-ts';
 import { defaultBuckets } from '../records/buckets.js';
 
@@ -69,7 +69,7 @@ export const configSchema = {
         maxPendingDispatches: count('records in the pipeline at a time', 2000),
         maxRecordsPerUpdate: count('records per mass update', 500),
         maxRecordsPerCancel: count('records per mass update of a cancellation', 250),
-        maxTasksPerAgent: count('unfinished tasks of a job at an agent (DESIGN: windows)', 1000),
+        maxTasksPerAgent: count('unfinished tasks of a job at an agent', 1000),
         maxTaskRetries: { type: 'integer', minimum: 0, default: 2, description: 'attempts beyond the first' },
         timeAgentPoll: ms('between looks at the health of agents', 5000),
         timeAgentTimeout: ms('silence after which an agent is lost', 60_000),

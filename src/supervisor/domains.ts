@@ -24,7 +24,7 @@ export type DomainStep =
   | { readonly step: 'hand back'; readonly write: Put }
   | { readonly step: 'ask'; readonly write: Put };
 
-/** The first rule that matches, of chapter 4, section 3.3. */
+/** The first rule that matches, of spec 04 §3.3. */
 export function stepDomain(record: Stored<DomainRecord>, me: string, operating: Operating): DomainStep {
   if (operating === 'changing') return { step: 'nothing' };
   const { domainId, operatedBy = '', wantTransfer = '' } = record.value;

@@ -3,7 +3,7 @@
  * only for its own domain. A row with channels runs at once when one of them names its bucket; every row also runs each
  * `everyMs`, so that a lost notification costs time, not work. Rows without channels match only what the operator of the
  * domain writes itself: it wakes them in its own process, which costs no call and is never lost, so their passes are
- * rarer. Names and filters: chapter 4, section 9.
+ * rarer. Names and filters: spec 04 §9.
  */
 
 import { absent, and, eq, or, present } from '../moray/client/filter.js';

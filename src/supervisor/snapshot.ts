@@ -1,6 +1,6 @@
 /**
- * `GET /kang/snapshot`: what a supervisor has in memory, in the shapes that operators' tools know (chapter 4, section
- * 1.6), as far as there is something of the kind here.
+ * `GET /kang/snapshot`: what a supervisor has in memory, in the shapes that operators' tools know (spec 04 §1.6), as
+ * far as there is something of the kind here.
  */
 import type { Bus } from '../bus/types.js';
 import { isoTime } from '../common/iso-time.js';

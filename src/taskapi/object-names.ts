@@ -25,7 +25,7 @@ interface TaskIdentity {
   readonly p0input?: string | undefined;
 }
 
-/** Names of the objects that are made for a task, unless its command names others. Source: chapter 6, section 1.5. */
+/** Names of the objects that are made for a task, unless its command names others. Source: spec 06 §1.5. */
 export function taskObjectNames({ login, jobId, phaseNum, taskId, isReduce, input = '', p0input }: TaskIdentity) {
   const stor = `/${login}/jobs/${jobId}/stor`;
   const object = isReduce ? 'reduce' : (p0input ?? (input.startsWith(stor) ? input.slice(stor.length) : input));
@@ -44,7 +44,7 @@ const ellipsis = '_...';
 
 /**
  * The path, below a zone's `/manta`, at which an object appears: its name, shortened only if it does not fit. Shortening
- * twice changes nothing more. Source: 05 §6.3.
+ * twice changes nothing more. Source: spec 05 §6.3.
  * @throws Error when `name` does not start with a slash.
  */
 export function abbreviatePath(name: string): { readonly path: string; readonly shortened: boolean } {

@@ -1,4 +1,7 @@
-/** Paths of the task control API, and how every URL is tidied before it is compared with one. Source: 05 §7, 06 §1.3. */
+/**
+ * Paths of the task control API, and how every URL is tidied before it is compared with one. Source: spec 05 §7, spec 06
+ * §1.3.
+ */
 export const taskRoutes = {
   task: '/my/jobs/task/task',
   commit: '/my/jobs/task/commit',

@@ -1,5 +1,5 @@
 /**
- * Saving an object that a task made, by the rules that lackey, agent and in-zone tools share (06 §1.4, §5.1): three
+ * Saving an object that a task made, by the rules that lackey, agent and in-zone tools share (spec 06 §1.4, §5.1): three
  * attempts whatever the error, 1 s and 2 s apart; a missing parent directory is made, with all above it, and the object
  * sent again at once within the same attempt. How bytes travel is the caller's: it hands in `put`.
  */

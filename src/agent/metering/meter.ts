@@ -7,7 +7,7 @@
  *
  * Every task that starts has exactly one end: when its zone can be asked no more (it died), the figures of the last
  * look at it stand. A task that has a start and no end before the next `AgentStart` was lost with the agent.
- * Source: chapter 5, section 9.
+ * Source: spec 05 §9.
  */
 import type { Logger } from '../../common/logging.js';
 import type { Task } from '../tasks/task.js';

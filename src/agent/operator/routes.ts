@@ -1,4 +1,4 @@
-/** What operators do with zones. No authentication: the port belongs on a network of operators. Source: 05 §1.7. */
+/** What operators do with zones. No authentication: the port belongs on a network of operators. Source: spec 05 §1.7. */
 import type { Request, Response } from 'restify';
 import { httpError } from '../../http/errors.js';
 import type { OperatorRoute } from '../../http/operator-server.js';

@@ -1,6 +1,6 @@
 /**
  * The whole state of the agent in one picture, in the form of the `kang` tools: types, and objects of each type by
- * their ids. Never with the token of a job. Source: chapter 5, section 1.7.
+ * their ids. Never with the token of a job. Source: spec 05 §1.7.
  */
 import os from 'node:os';
 import type { BusState } from '../../bus/types.js';

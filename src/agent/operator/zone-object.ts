@@ -1,4 +1,4 @@
-/** A zone as operators see it, in the list of zones and in the snapshot. Source: chapter 5, section 1.7. */
+/** A zone as operators see it, in the list of zones and in the snapshot. Source: spec 05 §1.7. */
 import type { Core } from '../core.js';
 import type { PoolZone } from '../zones/pool.js';
 

@@ -1,6 +1,6 @@
 /**
  * Map tasks are accepted before they have a zone, so that a zone that is done with one has the next at once; within a
- * window, so that what an agent takes with it when it dies stays small. Source: DESIGN, section 9, rule 8.
+ * window, so that what an agent takes with it when it dies stays small.
  */
 import type { Action } from './events.js';
 import { groupOf } from './groups.js';

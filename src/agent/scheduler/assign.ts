@@ -2,9 +2,9 @@
  * Who gets a zone: first the groups that have none, in order of arrival: any ready zone, also a reserved one. Then, from
  * what is not reserved, the group that lacks most of its share; then whoever can use it and would not hold too much.
  *
- * A group without a zone whose memory or disk is not there fails, as chapter 5 has it: others may hold it for days. It
+ * A group without a zone whose memory or disk is not there fails, as on the original: others may hold it for days. It
  * waits only for what comes back anyhow: from zones that are being reset, and from idle ones, which are given up for it.
- * Source: chapter 5, sections 4.3, 4.4 and 4.9.
+ * Source: spec 05 §4.3, §4.4 and §4.9.
  */
 import type { Action } from './events.js';
 import { canUseZone, createStream, groupOf, refuseTasks, releaseStream, streamOf } from './groups.js';

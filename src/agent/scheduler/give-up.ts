@@ -4,7 +4,7 @@
  * group has had the zone for its turn: else more groups than zones would mean that some wait until others are finished.
  * Idle streams: the oldest, at once, when a group waits or fewer zones are ready (or on their way) than the reserve, or
  * when others lack what their group holds too much. A group that has nothing to do holds each of its zones too many: the
- * one zone of hysteresis is for those who are busy. Source: chapter 5, section 4.5; DESIGN, section 9, rule 10.
+ * one zone of hysteresis is for those who are busy. Source: spec 05 §4.5.
  */
 import type { Action } from './events.js';
 import { canUseZone, groupOf, releaseStream, streamOf } from './groups.js';

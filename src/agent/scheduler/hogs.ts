@@ -1,7 +1,7 @@
 /**
  * Hogs: groups that hold more zones than the others' shares leave them. A hog gives zones up by itself at the end of
  * each task; only one whose tasks run very long must be helped: after a grace time its youngest task, which has least
- * to lose, is killed, and runs again elsewhere. Source: chapter 5, section 4.7.
+ * to lose, is killed, and runs again elsewhere. Source: spec 05 §4.7.
  */
 import { overscheduled } from './shares.js';
 import { type GroupState, loadOf, poolLoad, type SchedulerState, type StreamState } from './state.js';

@@ -2,7 +2,7 @@
  * Shares: how many zones a task group is entitled to, and how many it holds too many. Both follow from the number of
  * its tasks among all tasks, so that a job of a million tasks and a job of one are both served: each group is entitled
  * to at least one zone. A share is a minimum; what nobody else is entitled to may be used by anyone.
- * Source: chapter 5, sections 2.5 and 4.1.
+ * Source: spec 05 §2.5 and §4.1.
  */
 
 export interface GroupLoad {

@@ -1,7 +1,7 @@
 /**
  * Slop: memory and disk that are kept for groups whose phase asks for more than a zone has by default. A zone holds its
  * part from the moment it is given to such a group until it has been reset (or is out of service), because only then
- * the memory and disk are free again. Never more is granted than there is. Source: chapter 5, section 4.9.
+ * the memory and disk are free again. Never more is granted than there is. Source: spec 05 §4.9.
  */
 import assert from 'node:assert/strict';
 

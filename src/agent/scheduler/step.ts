@@ -14,7 +14,7 @@
  * zone is ready, no group is without one (but open groups: open-groups.ts); and a group without one gets one within a turn of others and the end of one
  * of their tasks; (3) slop that is granted is there, and comes back with the reset; (4) equal states, events, times and
  * random numbers give equal actions. Nothing here waits or fails: actions are carried out by others, who report by
- * events. Source: chapter 5, section 4.
+ * events. Source: spec 05 §4.
  */
 import assert from 'node:assert/strict';
 import type { Env } from '../../common/clock.js';

@@ -1,6 +1,6 @@
 /**
  * A lackey that is silent for long while it has work is taken for dead, and the user told the most likely reason: memory
- * or disk ran out, else it is our own failure and the zone is suspect. Source: chapter 5, section 8.1.
+ * or disk ran out, else it is our own failure and the zone is suspect. Source: spec 05 §8.1.
  */
 import { type TaskError, taskErrors } from '../../records/error-codes.js';
 import type { Meter } from '../metering/meter.js';

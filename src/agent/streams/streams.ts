@@ -329,7 +329,7 @@ export function hasWork(stream: Stream & { readonly task: Task }): boolean {
   return !stream.details.isReduce || stream.task.inputs.length > 0 || allInputsRead(stream.task);
 }
 
-/** What the lackey is told. Source: chapter 5, section 7.3. */
+/** What the lackey is told. Source: spec 05 §7.3. */
 export function describe(stream: Stream & { readonly task: Task }): object {
   const { task, details, description } = stream;
   const { jobId, input, rIdx } = task.stored.value;

@@ -1,4 +1,4 @@
-/** Requests and answers of the task API. Error bodies are `{code, message}`. Source: chapter 5, section 7.1. */
+/** Requests and answers of the task API. Error bodies are `{code, message}`. Source: spec 05 §7.1. */
 import type http from 'node:http';
 import semver from 'semver';
 

@@ -1,6 +1,6 @@
 /**
- * The task API proper: what lackeys (and user programs) say about the zone's task. Source: chapter 5, sections 7.2 to 7.5
- * and 7.7; the report: DESIGN, section 8.
+ * The task API proper: what lackeys (and user programs) say about the zone's task. Source: spec 05 §7.2 to
+ * §7.5 and §7.7.
  */
 import type http from 'node:http';
 import type { Clock } from '../../common/clock.js';

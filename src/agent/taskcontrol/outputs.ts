@@ -1,4 +1,4 @@
-/** What a successful PUT means for the task that made it. Source: chapter 5, section 7.6. */
+/** What a successful PUT means for the task that made it. Source: spec 05 §7.6. */
 import type { TaskTable } from '../tasks/table.js';
 import type { Task } from '../tasks/task.js';
 

@@ -1,7 +1,7 @@
 /**
  * Passes a zone's requests on to the front door, with the job's token, and notes what they emit for the task. Nothing
  * else is added or checked: what a task may do is the front door's decision. A client that goes away ends its request
- * there and leaves no trace. Source: chapter 5, section 7.6; chapter 6, section 2.3.
+ * there and leaves no trace. Source: spec 05 §7.6; spec 06 §2.3.
  */
 import { once } from 'node:events';
 import type http from 'node:http';

@@ -1,6 +1,6 @@
 /**
  * Copies the assets of the phase into the zone, several at a time. An asset that is not there fails the tasks of the
- * group for good, so what may pass (the front door is being restarted) is tried three times. Source: 05 §6.4.
+ * group for good, so what may pass (the front door is being restarted) is tried three times. Source: spec 05 §6.4.
  */
 import VError from 'verror';
 import { sleep } from '../../common/clock.js';

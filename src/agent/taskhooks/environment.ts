@@ -1,4 +1,4 @@
-/** The names that the task works with, from which the lackey makes the environment. Source: chapter 6, section 1.5. */
+/** The names that the task works with, from which the lackey makes the environment. Source: spec 06 §1.5. */
 import { taskObjectNames } from '../../taskapi/object-names.js';
 import type { TaskHook } from './hook.js';
 

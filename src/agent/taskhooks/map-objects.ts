@@ -1,4 +1,4 @@
-/** Makes the input of a map task appear in its zone, and nothing else. Source: chapter 5, section 6.1. */
+/** Makes the input of a map task appear in its zone, and nothing else. Source: spec 05 §6.1. */
 import path from 'node:path';
 import VError from 'verror';
 import { taskErrors } from '../../records/error-codes.js';

@@ -1,4 +1,4 @@
-/** What was dispatched to this node before the agent started. Source: DESIGN, section 9, rule 9. */
+/** What was dispatched to this node before the agent started. */
 import type { Bus } from '../../bus/types.js';
 import { and, eq, not } from '../../moray/client/filter.js';
 import type { AgentIdentity } from './records.js';

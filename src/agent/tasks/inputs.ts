@@ -2,7 +2,7 @@
  * Inputs of reducers: from the store into the memory of a task, at most 1,000 names each. The record is marked as read
  * once the task is accepted: only then the input belongs to this attempt. What does not fit stays in the store: the
  * query leaves full reducers out until half of their names are fed. Inputs are taken by their task, whatever generation
- * they carry. Source: chapter 5, section 3.4; DESIGN, section 9, rules 8 and 9.
+ * they carry. Source: spec 05 §3.4.
  */
 import type { Bus, Stored } from '../../bus/types.js';
 import type { Clock } from '../../common/clock.js';

@@ -1,7 +1,7 @@
 /**
  * What the agent writes into records, and how its writes go together with those of the supervisor: each side owns
  * fields, and a write that meets a changed record takes the other's fields from the store. A change of any other field
- * (the supervisor gave the task up) cannot be merged: the task is lost to us. Source: chapter 5, sections 3.1 and 3.3.
+ * (the supervisor gave the task up) cannot be merged: the task is lost to us. Source: spec 05 §3.1 and §3.3.
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Operation, Stored } from '../../bus/types.js';

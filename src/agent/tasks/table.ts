@@ -6,7 +6,7 @@
  * and, for a reduce task, when it has a first input or there will be none.
  *
  * A task ends exactly once, in `finish`: one batch holds its final state, the outputs that are not yet written and the
- * error, so that a tiny task costs one write. Source: chapter 5, sections 2 and 3; DESIGN, section 9, rules 8 and 9.
+ * error, so that a tiny task costs one write. Source: spec 05 §2 and §3.
  */
 import VError from 'verror';
 import { domainChannel } from '../../bus/channels.js';

@@ -3,7 +3,7 @@
  *
  * A reset that fails is tried again after a pause that doubles; after the last attempt the zone is disabled until an
  * operator enables it, and the reason listed. A zone that ends on its own is reset like one that was used. What a zone is, is in its life
- * cycle (life-cycle.ts); what it is used for is the scheduler's business. Source: chapter 5, section 5.
+ * cycle (life-cycle.ts); what it is used for is the scheduler's business. Source: spec 05 §5.
  */
 import path from 'node:path';
 import VError from 'verror';

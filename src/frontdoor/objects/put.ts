@@ -1,6 +1,7 @@
 /**
  * PUT of an object. Everything that can be refused is refused before the client is told to send (100 Continue): clients
- * keep their unread stream for another try. Order: spec 07 §3.3; bytes first, then the entry: DESIGN §9.11.
+ * keep their unread stream for another try. Order: spec 07 §3.3. Bytes first, then the entry: an object
+ * that was acknowledged has its bytes.
  */
 import crypto from 'node:crypto';
 import { httpError } from '../../http/errors.js';

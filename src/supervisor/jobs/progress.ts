@@ -68,7 +68,7 @@ export function inputsOnTheMove(job: Job, phase: number): readonly Count[] {
   ];
 }
 
-/** The counters of a job, read from the store; `nAssigns` cannot be. Source: chapter 4, section 4.3. */
+/** The counters of a job, read from the store; `nAssigns` cannot be. Source: spec 04 §4.3. */
 export function statCounts(job: Job): Readonly<Record<Exclude<keyof Stats, 'nAssigns'>, Count>> {
   const ofJob = (...also: readonly string[]) => and(eq('jobId', job.jobId), ...also);
   const retried = (value: string) => or(eq('retried', value), eq('retried', value.toUpperCase()));

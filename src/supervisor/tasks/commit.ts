@@ -48,7 +48,7 @@ export interface Commit {
   readonly removesInput: boolean;
 }
 
-/** Whether the failure is ours, so that the task runs again. Source: chapter 4, section 6.1. */
+/** Whether the failure is ours, so that the task runs again. Source: spec 04 §6.1. */
 export function isRetried(task: TaskRecord, jobCancelled: boolean, maxTaskRetries: number): boolean {
   if (jobCancelled || task.result === 'ok') return false;
   if (task.timeAbandoned !== undefined && task.timeAccepted === undefined) return true; // never begun: not an attempt

@@ -1,4 +1,4 @@
-/** Records that a supervisor makes, field by field as chapter 4, sections 5.6 and 6, says. */
+/** Records that a supervisor makes, field by field as spec 04 §5.6 and §6 say. */
 import type { Operation } from '../../bus/types.js';
 import { isoTime } from '../../common/iso-time.js';
 import type { ErrorRecord } from '../../records/error.js';

@@ -1,4 +1,4 @@
-/** What maggr is asked to do. Source: 06 §5.6. */
+/** What maggr is asked to do. Source: spec 06 §5.6. */
 import { wholeNumber } from '../../common/whole-number.js';
 import { parseShortOptions } from '../objects/short-options.js';
 import { type Computation, isOperation } from './operations.js';

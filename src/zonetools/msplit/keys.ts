@@ -1,6 +1,6 @@
 /**
  * Which reducer gets a line. A key is taken from the line (fields of text, properties of JSON, or what a piece of the
- * user's JavaScript makes of it) and hashed, or is the reducer's number itself. Source: 06 §5.4.
+ * user's JavaScript makes of it) and hashed, or is the reducer's number itself. Source: spec 06 §5.4.
  */
 import { createHash } from 'node:crypto';
 import { wholeNumber } from '../../common/whole-number.js';

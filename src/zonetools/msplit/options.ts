@@ -1,4 +1,4 @@
-/** What msplit is asked to do. Source: 06 §5.4. */
+/** What msplit is asked to do. Source: spec 06 §5.4. */
 import { wholeNumber } from '../../common/whole-number.js';
 import { parseShortOptions } from '../objects/short-options.js';
 import type { KeyOptions } from './keys.js';

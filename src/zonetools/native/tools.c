@@ -4,7 +4,7 @@
  * runtime, a shell script or curl takes longer to start than all of this to run. They hold no secrets: the zone's
  * endpoint on port 80 passes everything on to the agent, which adds the job's credentials.
  *
- * Exit status: 0 done, 1 reported failure, 2 not understood. Source: 06, sections 5.1 to 5.5.
+ * Exit status: 0 done, 1 reported failure, 2 not understood. Source: spec 06 §5.1 to §5.5.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,6 +1,8 @@
 import t from 'tap';
 import VError from 'verror';
 import type { Stored } from '../../../src/bus/types.js';
+import type { BatchRequest } from '../../../src/moray/client/types.js';
+import { defaultBuckets } from '../../../src/records/buckets.js';
 import { openBus, startTestBus, theJob } from '../../support/bus.js';
 
 const job = (jobId: string, more: object = {}) => ({
@@ -151,4 +153,28 @@ t.test('what is in flight is finished before a stop, nothing is begun after it',
   t.equal((await failure(bus.batch([{ op: 'delete', bucket: 'job', key: 'a' }]))).name, 'BusStoppedError');
   const other = openBus(t, moray.client, 'other');
   t.ok(await other.get('job', 'a'));
+});
+
+t.test('a heartbeat waits for no other write', async (t) => {
+  const { moray } = await startTestBus(t);
+  let letGo = () => {};
+  const slow = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  const isHeartbeat = ([first]: readonly BatchRequest[]) => first?.bucket === defaultBuckets.health;
+  const bus = openBus(t, {
+    ...moray.client,
+    async batch(requests, options) {
+      if (!isHeartbeat(requests)) await slow;
+      return moray.client.batch(requests, options);
+    },
+  });
+  const keys = Array.from({ length: 600 }, (_, n) => `job-${n}`);
+  const writes = keys.map((key) => bus.batch([{ op: 'put', bucket: 'job', key, value: job(key) }]));
+  await bus.heartbeat({ component: 'worker', instance: 'test', generation: '2026' });
+  t.ok(await bus.get('health', 'test'), 'it is stored');
+  t.equal(await bus.get('job', 'job-0'), null, 'while all else waits');
+  letGo();
+  await Promise.all(writes);
+  t.equal(await bus.count('job', '(jobId=*)'), 600);
 });

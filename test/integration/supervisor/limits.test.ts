@@ -1,6 +1,7 @@
 /** What does not fit into one write, one window or one attempt. */
 import t from 'tap';
 import { absent } from '../../../src/moray/client/filter.js';
+import { defaultBuckets } from '../../../src/records/buckets.js';
 import { type Command, type FakeAgent, startWorld, TaskFailure, type World } from '../../support/supervisor.js';
 
 const map = { type: 'map', exec: 'upper' } as const;
@@ -146,4 +147,47 @@ t.test('a job that is taken up again goes on with true counts', async (t) => {
   const job = await world.done(jobId);
   t.equal(await lettersOf(world, job), letters.join('').toUpperCase());
   t.match(job.stats, { nAssigns: 2, nInputsRead: 26, nTasksDispatched: 28, nTasksCommittedOk: 28, nJobOutputs: 2 });
+});
+
+t.test('no save of a job is refused', async (t) => {
+  const world = await startWorld(t);
+  await world.startAgent('cn1', () => work);
+  const names = await putLetters(world);
+  let saves = 0;
+  const { supervisor } = await world.startSupervisor('sup-1', { timeJobSave: 1, maxTasksPerAgent: 3 }, (client) => ({
+    ...client,
+    batch(requests, options) {
+      if (requests.some(({ bucket }) => bucket === defaultBuckets.job)) saves++;
+      return client.batch(requests, options);
+    },
+  }));
+  await world.done(await world.submit([map, reduce()], names));
+  t.ok(saves >= 3, `${saves} batches with the job`);
+  t.equal(supervisor.gauges().bus.refusals, 0);
+});
+
+t.test('an output that cannot be passed on is removed', async (t) => {
+  const world = await startWorld(t);
+  await world.startAgent('cn1', () => work);
+  await world.putObject('/wilma/stor/a', 'a');
+  let lost = 0;
+  await world.startSupervisor('sup-1', {}, (client) => ({
+    ...client,
+    async batch(requests, options) {
+      // Whatever the first phase made is in no index any more when its task is committed.
+      for await (const { key } of client.findObjects('manta', '(type=object)'))
+        if (key.includes('/jobs/')) {
+          await client.delObject('manta', key);
+          lost++;
+        }
+      return client.batch(requests, options);
+    },
+  }));
+  const job = await world.done(await world.submit([map, map], ['/wilma/stor/a']));
+  t.equal(lost, 1);
+  const [error, ...others] = await world.errors(job.jobId);
+  t.match(error, { errorCode: 'ResourceNotFoundError', phaseNum: 1, p0input: '/wilma/stor/a' });
+  t.same(others, []);
+  t.equal(world.removed.length, 1);
+  t.same(intermediate(world, job.jobId), [], 'it is gone');
 });

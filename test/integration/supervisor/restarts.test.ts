@@ -1,6 +1,8 @@
 /** Jobs end with exact outputs when supervisors die meanwhile. */
 import { setTimeout as pause } from 'node:timers/promises';
 import t from 'tap';
+import type { MorayClient } from '../../../src/moray/client/types.js';
+import { defaultBuckets } from '../../../src/records/buckets.js';
 import { letters, map, putLetters, quick, reduce, work } from '../../support/letters.js';
 import { startWorld, type World } from '../../support/supervisor.js';
 
@@ -84,4 +86,34 @@ t.test('two supervisors share the jobs; when one dies the other ends them, and g
   t.pass('the domain is its own again');
   while (!again.supervisor.accept(true)) await pause(20); // it is loading its jobs
   t.pass('and it operates it');
+});
+
+t.test('no domain runs before all that jobs need is known', async (t) => {
+  const world = await startWorld(t);
+  await world.startAgent('cn1', () => work);
+  const names = await putLetters(world);
+  const asked: string[] = [];
+  const awaited = new Set<string>([defaultBuckets.health, defaultBuckets.domain]);
+  let letGo = () => {};
+  const storageRead = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  const jobId = await world.submit([map, reduce()], names);
+  await world.startSupervisor('sup-1', quick, (client) => ({
+    ...client,
+    async *findObjects<Value>(...args: Parameters<MorayClient['findObjects']>) {
+      const [bucket] = args;
+      if (bucket === defaultBuckets.storage) await storageRead;
+      yield* client.findObjects<Value>(...args);
+      asked.push(bucket);
+      awaited.delete(bucket);
+      if (awaited.size === 0) letGo();
+    },
+  }));
+  const job = await world.done(jobId);
+  t.same(await world.errors(jobId), [], 'no input fails for lack of what is not known yet');
+  t.equal((await world.outputs(job)).join(' ').trim().split(/\s+/).sort().join(''), letters.toUpperCase());
+  const first = (...buckets: string[]) => asked.findIndex((bucket) => buckets.includes(bucket));
+  const { job: jobs, jobinput, task, taskoutput, storage } = defaultBuckets;
+  t.ok(first(storage) >= 0 && first(storage) < first(jobs, jobinput, task, taskoutput), 'storage nodes are read first');
 });

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { need, overscheduled, reservedZones, share } from '../../../../src/agent/scheduler/shares.js';
 
-// The table of chapter 5, section 4.1: capacity, tasks of the group, of the others, zones held; share, surplus.
+// The table of spec 05 §4.1: capacity, tasks of the group, of the others, zones held; share, surplus.
 // biome-ignore format: table
 const cases: readonly (readonly [number, number, number, number, number, number])[] = [
   [512,   50,  150,  0,  50, 0],

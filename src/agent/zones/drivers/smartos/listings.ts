@@ -15,7 +15,7 @@ export interface FoundImage {
 
 const roles = new Set(['compute', 'marlincompute']);
 
-/** The compute zones in `vmadm list -H -o uuid,image_uuid,tags.manta_role,tags.manta_compute`. Source: 05 §5.2. */
+/** The compute zones in `vmadm list -H -o uuid,image_uuid,tags.manta_role,tags.manta_compute`. Source: spec 05 §5.2. */
 export function parseZones(text: string, log: Pick<Logger, 'warn'>): FoundZone[] {
   const found: FoundZone[] = [];
   for (const line of text.split('\n')) {

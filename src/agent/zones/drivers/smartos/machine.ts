@@ -93,7 +93,7 @@ function throwUnlessGood(argv: readonly string[], { status, signal }: Ended, std
   if (status !== 0) throw commandFailed(argv, { status, signal }, stderr);
 }
 
-/** The words are those that operators know. Source: chapter 5, sections 1.2 and 5.4. */
+/** The words are those that operators know. Source: spec 05 §1.2 and §5.4. */
 export function commandFailed(argv: readonly string[], { status, signal }: Ended, stderr: string): VError {
   const cause = new VError(signal === null ? `child exited with status ${status}` : `child killed by signal ${signal}`);
   const what = 'command "%s" failed with stderr: %s';

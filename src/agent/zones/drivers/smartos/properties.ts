@@ -1,7 +1,7 @@
 /**
  * Properties of a zone: memory, swap, disk and whatever else `zoneDefaults` names, set by `vmadm update` while it runs.
  * Only what differs from what this agent set last is sent; after a start nothing is known, so the first time all is.
- * vmadm computes `tmpfs` anew whenever memory changes, so it is always sent along. Source: chapter 5, section 5.5.
+ * vmadm computes `tmpfs` anew whenever memory changes, so it is always sent along. Source: spec 05 §5.5.
  */
 import type { ZoneLimits } from '../../driver.js';
 

@@ -8,7 +8,7 @@
  * We hold nothing of a zone's file systems when it is halted: the platform would kill who does. From the roll back to
  * the start of the lackey nothing of a user's runs or is there, so the directories that we make in the zone's root lead
  * nowhere else; afterwards such paths are never followed (the helper's `read` and `write`).
- * Source: chapter 5, section 5.4.
+ * Source: spec 05 §5.4.
  */
 import fs from 'node:fs/promises';
 import type { Socket } from 'node:net';

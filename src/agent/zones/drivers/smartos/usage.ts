@@ -1,6 +1,6 @@
 /**
  * What a zone has used, from the kernel's statistics: each source is there exactly once and carries the zone's name, or
- * the figures are another zone's. Source: chapter 5, section 9.2.
+ * the figures are another zone's. Source: spec 05 §9.2.
  */
 import VError from 'verror';
 import type { ZoneUsage } from '../../driver.js';

@@ -1,6 +1,6 @@
 /**
  * Waiting for a zone or a service to get where it should, by asking once a second: SmartOS tells nobody. A command that
- * fails meanwhile is no answer. A zone may take long on a busy machine, but not for ever. Source: chapter 5, section 5.4.
+ * fails meanwhile is no answer. A zone may take long on a busy machine, but not for ever. Source: spec 05 §5.4.
  */
 import VError from 'verror';
 import { onlyEntry, type ZoneEntry } from './listings.js';
