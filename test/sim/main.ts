@@ -41,6 +41,7 @@ if (only !== undefined) {
     events += outcome.events;
     commits += outcome.commits;
     longestMs = Math.max(longestMs, outcome.calmToDoneMs);
+    if (seeds % 1000 === 0) say(`${seeds} seeds, ${failures} failed so far`);
     if (violation === null) continue;
     failures++;
     process.exitCode = 1;
