@@ -1,4 +1,5 @@
 /** Warnings that would repeat many times a second while something is away: one per subject in five seconds. */
+import { isWithin } from '../common/clock.js';
 import type { BusContext } from './context.js';
 
 const silenceMs = 5_000;
@@ -11,7 +12,7 @@ export function throttledWarnings({ clock, log }: BusContext): ThrottledWarning 
   return (subject, error, text) => {
     const nowMs = clock.nowMs();
     const last = lastMs.get(subject);
-    if (last !== undefined && nowMs - last < silenceMs) return;
+    if (last !== undefined && isWithin(silenceMs, last, nowMs)) return;
     if (lastMs.size >= subjectLimit) lastMs.clear();
     lastMs.set(subject, nowMs);
     log.warn({ err: error, subject }, text);

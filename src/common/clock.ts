@@ -15,6 +15,14 @@ export interface Env {
   readonly random: () => number;
 }
 
+/**
+ * Whether less than `spanMs` have passed since `sinceMs`. The wall clock may be set back meanwhile: then no, for nothing
+ * should wait until it is again as late as it was.
+ */
+export function isWithin(spanMs: number, sinceMs: number, nowMs: number): boolean {
+  return nowMs >= sinceMs && nowMs - sinceMs < spanMs;
+}
+
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   after(delayMs, action) {

@@ -41,6 +41,10 @@ export interface DomainContext {
   look(job: Job): void;
   /** An agent that does not live, but lately did or may be about to start; '': any. */
   mayReturn(agent: string): boolean;
+  /** A task was written for an agent. It may have been lost, or have restarted, while the write was on its way. */
+  taskGiven(to: { readonly agent: string; readonly generation: string }): void;
+  /** Looks for tasks at lost agents, not more often than an agent is lost: of a process that died, a late write. */
+  sweepLost(): void;
   /** Removes an intermediate object of the job; resolves when it is gone, or cannot be removed for good. */
   remove(job: Job, name: string): Promise<void>;
 }

@@ -42,6 +42,8 @@ export interface DomainKeeper {
 export function createDomainKeeper(options: DomainKeeperOptions): DomainKeeper {
   const { me, bus, random, counters, log } = options;
   const domains = new Map<string, Stored<DomainRecord>>();
+  /** By domain: what our last write replaced. A search that was on its way meanwhile may still deliver it. */
+  const replaced = new Map<string, Stored<DomainRecord>>();
   const operated = new Map<string, OperatedDomain>();
   /** Of the domains that run here, or are starting. */
   const fences = new Map<string, BatchFence>();
@@ -62,8 +64,10 @@ export function createDomainKeeper(options: DomainKeeperOptions): DomainKeeper {
     try {
       const [result] = await bus.batch([operation], { notify: [[domainsChannel, ['domain']]] });
       const before = domains.get(operation.key);
-      if (before !== undefined && result?.etag !== undefined)
+      if (before !== undefined && result?.etag !== undefined) {
+        replaced.set(operation.key, before);
         domains.set(operation.key, { ...before, value: operation.value as DomainRecord, etag: result.etag });
+      }
       return true;
     } catch (error) {
       if (!VError.hasCauseWithName(error as Error, 'EtagConflictError')) throw error;
@@ -118,6 +122,8 @@ export function createDomainKeeper(options: DomainKeeperOptions): DomainKeeper {
   };
 
   const read = (record: Stored<DomainRecord>): void => {
+    const old = replaced.get(record.key);
+    if (old !== undefined && old.etag === record.etag && old.mtimeMs === record.mtimeMs) return;
     domains.set(record.key, record);
     if (!isActing) return;
     const { domainId } = record.value;

@@ -6,7 +6,7 @@
  */
 import VError from 'verror';
 import type { BatchFence, Bus } from '../bus/types.js';
-import type { Clock } from '../common/clock.js';
+import { type Clock, isWithin } from '../common/clock.js';
 import type { Logger } from '../common/logging.js';
 import type { JobRecord } from '../records/job.js';
 import type { HealthTable } from './agents.js';
@@ -85,6 +85,7 @@ export async function startDomain(options: DomainOptions): Promise<OperatedDomai
     log.warn({ err: error }, 'a job could not be looked up; it is tried again'),
   );
 
+  let lastSweepMs = nowMs();
   const turns = createTurns({
     clock,
     me: domain,
@@ -131,6 +132,15 @@ export async function startDomain(options: DomainOptions): Promise<OperatedDomai
     },
     look: (job) => lookNow(job, context),
     mayReturn: options.mayReturn,
+    taskGiven({ agent, generation }) {
+      const known = agents.get(agent);
+      if (known === undefined || known.lost || known.generation !== generation) sweep(agent);
+    },
+    sweepLost() {
+      if (isWithin(tunables.timeAgentTimeout, lastSweepMs, nowMs())) return;
+      lastSweepMs = nowMs();
+      for (const { instance, lost } of agents.all()) if (lost) sweep(instance);
+    },
     async remove(job, name) {
       const { auth } = job.stored.value;
       if (keepsIntermediate(job) || auth === undefined || !isAnonymous(name, job.jobId)) return;
@@ -143,10 +153,7 @@ export async function startDomain(options: DomainOptions): Promise<OperatedDomai
   };
 
   const sweep = (agent: string) => context.follow('abandoning tasks of an agent', sweepAgent(agent, context));
-  const pipeline = createPipeline(context, finder, (agent, generation) => {
-    const known = agents.get(agent);
-    if (known === undefined || known.lost || known.generation !== generation) sweep(agent);
-  });
+  const pipeline = createPipeline(context, finder);
   const handlers = recordHandlers(context, pipeline, setAside);
   const subscribe = (name: DomainQuery) => subscriptions.add(name, domainQueries[name], handlers[name]);
   const accept = (accepts: boolean): void => {
@@ -163,7 +170,7 @@ export async function startDomain(options: DomainOptions): Promise<OperatedDomai
   for (const { instance } of agents.all()) sweep(instance);
   let lastStampMs = nowMs();
   const tick = () => {
-    const stamps = nowMs() - lastStampMs >= tunables.timeMarkInputs;
+    const stamps = !isWithin(tunables.timeMarkInputs, lastStampMs, nowMs());
     if (stamps) lastStampMs = nowMs();
     tickJobs(context, stamps);
     cancelTick = clock.after(tickMs, tick);

@@ -4,6 +4,7 @@
  * while each is read again, in case somebody has put it right; as long as it is what it was, nothing is said.
  */
 import type { Stored } from '../bus/types.js';
+import { isWithin } from '../common/clock.js';
 import type { BucketName } from '../records/buckets.js';
 
 const reviewMs = 600_000;
@@ -41,7 +42,7 @@ export class SetAside {
   ids(bucket: BucketName, nowMs: number): number[] {
     if (this.records.size === 0) return [];
     const current = [...this.records.values()].filter(
-      (record) => record.bucket === bucket && nowMs - record.sinceMs < reviewMs,
+      (record) => record.bucket === bucket && isWithin(reviewMs, record.sinceMs, nowMs),
     );
     return current.map(({ id }) => id).sort((one, other) => one - other);
   }

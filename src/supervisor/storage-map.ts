@@ -1,6 +1,6 @@
 /** Where objects of storage nodes are: which agent is beside each node. Kept by the records of the last pass. */
 import type { Stored, Subscription } from '../bus/types.js';
-import type { Clock } from '../common/clock.js';
+import { type Clock, isWithin } from '../common/clock.js';
 import type { StorageRecord } from '../records/storage.js';
 import type { FinderOptions, StoragePlace } from './pipeline/find.js';
 
@@ -31,7 +31,7 @@ export class StorageMap {
       get: (storageId) => this.places.get(storageId),
       refresh() {
         if (underWay !== null) return underWay; // whoever comes meanwhile must not go on without its result
-        if (clock.nowMs() - refreshedMs < refreshMs) return Promise.resolve();
+        if (isWithin(refreshMs, refreshedMs, clock.nowMs())) return Promise.resolve();
         refreshedMs = clock.nowMs();
         underWay = query.fence().finally(() => {
           underWay = null;

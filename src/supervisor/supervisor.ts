@@ -13,7 +13,7 @@
 import type { AccountStore } from '../accounts/types.js';
 import { domainsChannel } from '../bus/channels.js';
 import type { Bus, Query, Stored, Subscription } from '../bus/types.js';
-import type { Clock } from '../common/clock.js';
+import { type Clock, isWithin } from '../common/clock.js';
 import { isoTime } from '../common/iso-time.js';
 import type { Logger } from '../common/logging.js';
 import type { MorayClient } from '../moray/client/types.js';
@@ -71,7 +71,7 @@ export async function startSupervisor(config: SupervisorConfig, deps: Supervisor
 
   const mayReturn = (agent: string): boolean => {
     const graceMs = tunables.timeAgentTimeout;
-    if (clock.nowMs() - startedMs < graceMs) return true;
+    if (isWithin(graceMs, startedMs, clock.nowMs())) return true;
     const lately = agents.all().filter(({ lost, silentMs }) => lost && silentMs < 2 * graceMs);
     return agent === '' ? lately.length > 0 : lately.some(({ instance }) => instance === agent);
   };

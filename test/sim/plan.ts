@@ -12,6 +12,8 @@ export type Trouble =
   | { readonly what: 'stand still' | 'cut off'; readonly who: string; readonly atMs: number; readonly forMs: number }
   | { readonly what: 'drop listeners' | 'kill listeners'; readonly who: string; readonly atMs: number }
   | { readonly what: 'set clock'; readonly who: string; readonly atMs: number; readonly aheadMs: number }
+  /** Starts then for the first time; crashes then, for good. */
+  | { readonly what: 'late' | 'gone'; readonly who: string; readonly atMs: number }
   | { readonly what: 'store away'; readonly atMs: number; readonly forMs: number };
 
 export interface Plan {
@@ -54,7 +56,12 @@ export function makePlan(seed: number, without: Without = {}): Plan {
     objects.set(`/${login}/stor/${kind}${index}`, holders);
   }
   const jobs = Array.from({ length: chance.between(1, 4) }, () => makeJob(chance, [...objects.keys()], calmMs));
-  const troubles = makeTroubles(chance, [...supervisors, ...agents], calmMs);
+  const rare = chanceOf(seed, 'rare');
+  const troubles = [
+    ...makeTroubles(chance, [...supervisors, ...agents], calmMs),
+    ...makeLate(rare, agents, calmMs),
+    ...makeGone(rare, agents, calmMs),
+  ];
   const rate = (most: number) => (chance.happens(0.5) ? 0 : chance.next() * most);
   const faults: Faults = {
     lostBefore: rate(0.1),
@@ -130,6 +137,19 @@ function makeJob(chance: Chance, objects: readonly string[], calmMs: number): Jo
     startMs: chance.next() * calmMs * 0.6,
     cancelMs: chance.happens(0.2) ? chance.next() * chance.pick([500, 5_000, 30_000]) : null,
   };
+}
+
+/** No agent lives at first, and they come one by one. */
+function makeLate(chance: Chance, agents: readonly string[], calmMs: number): Trouble[] {
+  if (!chance.happens(0.1)) return [];
+  const mostMs = chance.pick([3_000, 10_000, calmMs]);
+  return agents.map((who) => ({ what: 'late', who, atMs: chance.next() * mostMs }));
+}
+
+/** A node that is taken out of service, with the only copies of some objects; others stay. */
+function makeGone(chance: Chance, agents: readonly string[], calmMs: number): Trouble[] {
+  if (agents.length < 2 || !chance.happens(0.1)) return [];
+  return [{ what: 'gone', who: chance.pick(agents), atMs: chance.next() * calmMs }];
 }
 
 function makeTroubles(chance: Chance, everybody: readonly string[], calmMs: number): Trouble[] {

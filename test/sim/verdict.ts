@@ -90,7 +90,11 @@ function judgeJob(records: JobRecords, aftermath: Aftermath): void {
   }
   for (const [errorId, error] of errors)
     if (error.timeCommitted === undefined) must(false, `error ${errorId} was never shown or dismissed`);
-  if (job.timeCancelled !== undefined) return;
+  if (job.timeCancelled !== undefined) {
+    for (const { intermediate, output } of outputs.values())
+      must(!isTrue(intermediate) || !aftermath.contents.has(output), `intermediate object ${output} was left`);
+    return;
+  }
   for (const [key, input] of inputs) hasSuccessor(`input ${key}`, input, records, must);
   for (const [key, output] of outputs) {
     const ok = tasks.get(output.taskId)?.result === 'ok';

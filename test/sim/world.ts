@@ -115,8 +115,9 @@ export async function runSeed(seed: number, { without = {}, trace }: RunOptions 
   const skew = chanceOf(seed, 'clocks');
   network.faults = plan.faults;
 
+  const gone = new Set<string>();
   const start = (name: string): void => {
-    if (lives.get(name)?.isAlive === true) return;
+    if (lives.get(name)?.isAlive === true || gone.has(name)) return;
     const number = (numbers.get(name) ?? 0) + 1;
     numbers.set(name, number);
     const life = startLife(name, number, time, (skew.next() - 0.5) * 10_000);
@@ -159,9 +160,17 @@ export async function runSeed(seed: number, { without = {}, trace }: RunOptions 
       network.awayUntilMs = time.nowMs + trouble.forMs;
       return;
     }
+    if (trouble.what === 'late') {
+      start(trouble.who);
+      return;
+    }
+    if (trouble.what === 'gone') gone.add(trouble.who);
     const life = lives.get(trouble.who);
     if (life === undefined || !life.isAlive) return;
     switch (trouble.what) {
+      case 'gone':
+        crash(trouble.who);
+        break;
       case 'crash':
         crash(trouble.who);
         time.after(trouble.backAfterMs, () => start(trouble.who));
@@ -183,7 +192,8 @@ export async function runSeed(seed: number, { without = {}, trace }: RunOptions 
     }
   };
 
-  for (const name of [...agents, ...supervisors]) start(name);
+  const startsLate = new Set(plan.troubles.flatMap((trouble) => (trouble.what === 'late' ? [trouble.who] : [])));
+  for (const name of [...agents, ...supervisors]) if (!startsLate.has(name)) start(name);
   for (const trouble of plan.troubles) time.after(trouble.atMs, () => make(trouble));
   const users = startLife('user', 1, time, 0);
   let usersLeft = jobs.length;

@@ -11,7 +11,7 @@
 import VError from 'verror';
 import { domainChannel } from '../../bus/channels.js';
 import type { BatchOptions, Bus, Operation, Stored } from '../../bus/types.js';
-import type { Clock } from '../../common/clock.js';
+import { type Clock, isWithin } from '../../common/clock.js';
 import { isoTime } from '../../common/iso-time.js';
 import type { Logger } from '../../common/logging.js';
 import { taskErrors } from '../../records/error-codes.js';
@@ -301,7 +301,7 @@ export function createTaskTable(parts: TaskTableParts): TaskTable {
 
   async function dropAbandoned(olderThanMs: number): Promise<void> {
     const old = [...tasks.values()].filter(
-      (task) => task.state === 'accepted' && clock.nowMs() - task.acceptedMs >= olderThanMs,
+      (task) => task.state === 'accepted' && !isWithin(olderThanMs, task.acceptedMs, clock.nowMs()),
     );
     for (const task of old) {
       const stored = await bus.get<TaskRecord>('task', task.id);

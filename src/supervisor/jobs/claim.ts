@@ -10,8 +10,8 @@ import { isoTime } from '../../common/iso-time.js';
 import { absent, and, eq } from '../../moray/client/filter.js';
 import { freshStats, type JobRecord } from '../../records/job.js';
 import { type AgentChoice, chooseAgent, type Instance } from '../agents.js';
+import type { DomainContext } from '../domain-context.js';
 import { reducerTaskId } from '../ids.js';
-import type { AgentLoad } from '../pipeline/load.js';
 import { type Placement, putNew, reduceTask } from '../tasks/new-records.js';
 import { adjustCount, type Job, type Reducer } from './job.js';
 
@@ -104,7 +104,11 @@ function place(generations: ReadonlyMap<string, string>, choice: AgentChoice): P
 }
 
 /** Notes in memory what the store has taken: the tasks of the job's reducers. */
-export function rememberReducers(job: Job, placed: readonly PlacedReducer[], load: AgentLoad): void {
+export function rememberReducers(
+  job: Job,
+  placed: readonly PlacedReducer[],
+  { load, taskGiven }: Pick<DomainContext, 'load' | 'taskGiven'>,
+): void {
   for (const { phase, reducer, ...task } of placed) {
     const state = job.phases[phase];
     if (state === undefined) continue;
@@ -112,5 +116,6 @@ export function rememberReducers(job: Job, placed: readonly PlacedReducer[], loa
     state.open++;
     load.adjust(job, 'reduce', task.agent, 1);
     job.stats.nTasksDispatched++;
+    taskGiven(task);
   }
 }

@@ -43,7 +43,7 @@ export async function claim(record: Stored<JobRecord>, context: DomainContext): 
     moreInputs = (results[1]?.count ?? 0) >= tunables.maxRecordsPerUpdate;
     const { nowMs } = context.env();
     const job = newJob(asStored(record, plan.value, etag), 'unassigned', nowMs);
-    rememberReducers(job, plan.reducers, context.load);
+    rememberReducers(job, plan.reducers, context);
     context.counters.jobsClaimed++;
     moveTo(job, 'running', 'claimed', nowMs, context.log);
     return job;
@@ -108,7 +108,7 @@ async function place(job: Job, missing: readonly Place[], context: DomainContext
     notify: [...told].map((agent): readonly [string, readonly BucketName[]] => [agentChannel(agent), ['task']]),
   });
   if (results === null) return loadReducers(job, context); // somebody placed them: this process, before it was killed
-  rememberReducers(job, plan.reducers, context.load);
+  rememberReducers(job, plan.reducers, context);
   context.wake('jobInputs', 'taskOutputs');
 }
 

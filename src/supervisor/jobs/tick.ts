@@ -60,6 +60,7 @@ async function save(job: Job, context: DomainContext): Promise<void> {
 }
 
 function lookAtStill(job: Job, context: DomainContext): void {
+  context.sweepLost();
   if (job.blockedBy !== null) context.follow('counting a window', recountWindow(job, context));
   context.follow('placing reducers', placeMissing(job, context));
   if (job.cancelled !== null && !job.cancelMarked) context.follow('cancelling', cancelJob(job, context));

@@ -6,7 +6,7 @@
 import VError from 'verror';
 import { authorize, authorizeLegacy } from '../../accounts/authorize.js';
 import type { AccountAnswer, AccountStore, Conditions } from '../../accounts/types.js';
-import { type Clock, sleep } from '../../common/clock.js';
+import { type Clock, isWithin, sleep } from '../../common/clock.js';
 import { type TaskError, taskErrors } from '../../records/error-codes.js';
 import type { JobAuth } from '../../records/job.js';
 import type { Copy, FoundObject } from './decide.js';
@@ -43,7 +43,7 @@ export function createFinder({ accounts, locator, storage, clock, patienceMs, si
       try {
         return await ask();
       } catch (error) {
-        if (isVerdict(error as Error) || clock.nowMs() - startMs >= patienceMs) throw error;
+        if (isVerdict(error as Error) || !isWithin(patienceMs, startMs, clock.nowMs())) throw error;
         onFault();
         if (!(await sleep(clock, pauseMs, signal))) throw error;
       }

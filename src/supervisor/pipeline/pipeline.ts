@@ -18,14 +18,7 @@ export interface Pipeline {
   dispatch(origin: Origin, job: Job): Promise<void>;
 }
 
-/**
- * @param agentUsed is told of each task written, with the generation it bears: the agent may have restarted meanwhile.
- */
-export function createPipeline(
-  context: DomainContext,
-  finder: Finder,
-  agentUsed: (agent: string, generation: string) => void,
-): Pipeline {
+export function createPipeline(context: DomainContext, finder: Finder): Pipeline {
   const shares = new PipelineShares(context.tunables.maxPendingDispatches, () =>
     context.wake('jobInputs', 'taskOutputs', 'retryTasks'),
   );
@@ -74,7 +67,7 @@ export function createPipeline(
     }
     passedOn(origin, dispatch, job);
     context.counters[counterOf[dispatch.to]]++;
-    if (dispatch.to === 'task') agentUsed(dispatch.agent, dispatch.generation);
+    if (dispatch.to === 'task') context.taskGiven(dispatch);
     if (dispatch.to === 'taskinput' && dispatch.read) context.wake('removeTaskInput');
     if (dispatch.to === 'error') removeLeft(origin, job);
   };

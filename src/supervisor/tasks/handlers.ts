@@ -100,6 +100,7 @@ export async function retryTask(
   }
   followRetry(value, { taskId: retry.taskId, agent, generation }, job);
   context.load.adjust(job, 'reduce', agent, 1);
+  context.taskGiven({ agent, generation });
   adjustOpen(job, value.phaseNum, 1); // the failed one is through when its inputs are moved, the new one is open
   job.stats.nTasksDispatched++;
   context.wake('markRetry');
