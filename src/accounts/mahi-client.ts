@@ -4,7 +4,7 @@
  * kept.
  */
 import VError from 'verror';
-import { type Clock, systemClock } from '../common/clock.js';
+import { type Clock, isWithin, systemClock } from '../common/clock.js';
 import { createJsonClient } from '../http/client.js';
 import type { AccountAnswer, AccountStore, UuidsAnswer } from './types.js';
 
@@ -20,23 +20,31 @@ export interface MahiClientOptions {
   readonly clock?: Clock;
 }
 
+interface Kept {
+  readonly answer: Promise<unknown>;
+  /** null: it is in flight, and shared with whoever asks the same. */
+  answeredMs: number | null;
+}
+
 const requestTimeoutMs = 10_000;
 
 /** @param url `http://host:port` */
 export function createMahiClient(url: string, options: MahiClientOptions = {}): MahiClient {
   const { maxAgeMs = 300, maxEntries = 1000, clock = systemClock } = options;
   const client = createJsonClient(url, requestTimeoutMs);
-  const kept = new Map<string, { readonly answer: Promise<unknown>; freshUntilMs: number }>();
+  const kept = new Map<string, Kept>();
+
+  const isFresh = ({ answeredMs }: Kept) => answeredMs === null || isWithin(maxAgeMs, answeredMs, clock.nowMs());
 
   function ask<Answer>(path: string, query: readonly (readonly [string, string])[] = []): Promise<Answer> {
     const question = query.length === 0 ? path : `${path}?${new URLSearchParams(query.map((pair) => [...pair]))}`;
     const known = kept.get(question);
-    if (known !== undefined && clock.nowMs() < known.freshUntilMs) return known.answer as Promise<Answer>;
+    if (known !== undefined && isFresh(known)) return known.answer as Promise<Answer>;
     const answer = client.get(question).then(({ statusCode, body }) => {
       if (statusCode !== 200) throw lookUpFailed(statusCode, body, url);
       return body as Answer;
     });
-    const entry = { answer, freshUntilMs: Number.POSITIVE_INFINITY }; // shared for as long as it is in flight
+    const entry: Kept = { answer, answeredMs: null };
     kept.delete(question); // the newest are last
     kept.set(question, entry);
     for (const oldest of kept.keys()) {
@@ -47,7 +55,7 @@ export function createMahiClient(url: string, options: MahiClientOptions = {}): 
       if (kept.get(question) === entry) kept.delete(question);
     };
     answer.then(() => {
-      entry.freshUntilMs = clock.nowMs() + maxAgeMs;
+      entry.answeredMs = clock.nowMs();
     }, forget);
     return answer;
   }

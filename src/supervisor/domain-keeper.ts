@@ -61,13 +61,14 @@ export function createDomainKeeper(options: DomainKeeperOptions): DomainKeeper {
 
   /** @returns whether nobody was faster. */
   const write = async (operation: Operation & { op: 'put' }): Promise<boolean> => {
+    const before = domains.get(operation.key);
     try {
       const [result] = await bus.batch([operation], { notify: [[domainsChannel, ['domain']]] });
-      const before = domains.get(operation.key);
-      if (before !== undefined && result?.etag !== undefined) {
-        replaced.set(operation.key, before);
-        domains.set(operation.key, { ...before, value: operation.value as DomainRecord, etag: result.etag });
-      }
+      if (before === undefined || result?.etag === undefined) return true;
+      replaced.set(operation.key, before);
+      const isNewest = isSame(domains.get(operation.key), before); // else somebody has written since, and we have read that
+      const value = operation.value as DomainRecord;
+      if (isNewest) domains.set(operation.key, { ...before, value, etag: result.etag });
       return true;
     } catch (error) {
       if (!VError.hasCauseWithName(error as Error, 'EtagConflictError')) throw error;
@@ -122,8 +123,7 @@ export function createDomainKeeper(options: DomainKeeperOptions): DomainKeeper {
   };
 
   const read = (record: Stored<DomainRecord>): void => {
-    const old = replaced.get(record.key);
-    if (old !== undefined && old.etag === record.etag && old.mtimeMs === record.mtimeMs) return;
+    if (isSame(record, replaced.get(record.key))) return;
     domains.set(record.key, record);
     if (!isActing) return;
     const { domainId } = record.value;
@@ -187,4 +187,9 @@ export function createDomainKeeper(options: DomainKeeperOptions): DomainKeeper {
       await Promise.all([...operated.keys()].map(stop));
     },
   };
+}
+
+/** The same state of a record, not only the same content. */
+function isSame(one: Stored<DomainRecord> | undefined, other: Stored<DomainRecord> | undefined): boolean {
+  return one !== undefined && one.etag === other?.etag && one.mtimeMs === other.mtimeMs;
 }

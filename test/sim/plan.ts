@@ -61,6 +61,7 @@ export function makePlan(seed: number, without: Without = {}): Plan {
     ...makeTroubles(chance, [...supervisors, ...agents], calmMs),
     ...makeLate(rare, agents, calmMs),
     ...makeGone(rare, agents, calmMs),
+    ...makeGone(rare, supervisors, calmMs),
   ];
   const rate = (most: number) => (chance.happens(0.5) ? 0 : chance.next() * most);
   const faults: Faults = {
@@ -146,10 +147,10 @@ function makeLate(chance: Chance, agents: readonly string[], calmMs: number): Tr
   return agents.map((who) => ({ what: 'late', who, atMs: chance.next() * mostMs }));
 }
 
-/** A node that is taken out of service, with the only copies of some objects; others stay. */
-function makeGone(chance: Chance, agents: readonly string[], calmMs: number): Trouble[] {
-  if (agents.length < 2 || !chance.happens(0.1)) return [];
-  return [{ what: 'gone', who: chance.pick(agents), atMs: chance.next() * calmMs }];
+/** A machine that is taken out of service, maybe with the only copies of some objects; others of its kind stay. */
+function makeGone(chance: Chance, names: readonly string[], calmMs: number): Trouble[] {
+  if (names.length < 2 || !chance.happens(0.1)) return [];
+  return [{ what: 'gone', who: chance.pick(names), atMs: chance.next() * calmMs }];
 }
 
 function makeTroubles(chance: Chance, everybody: readonly string[], calmMs: number): Trouble[] {

@@ -34,6 +34,10 @@ const mutations: readonly Mutation[] = [
   { name: 'removed-in-name-only', file: 'supervisor/tasks/handlers.js',  from: 'await context.remove(job, record.value.input)', to: 'void 0' },
   { name: 'acceptance-forgotten', file: 'agent/tasks/records.js',        from: "value.state === 'accepted' && value.agentGeneration === me.generation", to: 'false' },
   { name: 'reducers-fill-window', file: 'supervisor/pipeline/window.js', from: 'return job.unfinished.map.get(agent) ?? 0', to: 'return (job.unfinished.map.get(agent) ?? 0) + (job.unfinished.reduce.get(agent) ?? 0)' },
+  { name: 'leaves-of-cancelled',  file: 'supervisor/jobs/advance.js',    from: 'await removeIntermediate(job, context);', to: 'void 0;' },
+  { name: 'told-while-moving',    file: 'supervisor/jobs/advance.js',    from: '!phase.isReduce || (await sum(inputsOnTheMove(job, index), context)) > 0', to: '!phase.isReduce' },
+  { name: 'done-without-reducer', file: 'supervisor/jobs/advance.js',    from: '!reducersRefused && reducers.includes(undefined)', to: 'false' },
+  { name: 'grace-when-set-back',  file: 'common/clock.js',               from: 'nowMs >= sinceMs && nowMs - sinceMs < spanMs', to: 'nowMs - sinceMs < spanMs' },
   { name: 'saves-pile-up',        file: 'supervisor/jobs/tick.js',       from: '!job.busy && !job.saving', to: '!job.busy' },
 ];
 

@@ -89,6 +89,9 @@ t.test('equal questions are asked once while in flight and for a moment after', 
   nowMs = 301;
   await ask();
   t.equal(questions, 2, 'after that it is asked again');
+  nowMs = 100;
+  await ask();
+  t.equal(questions, 3, 'also when the clock was set back: an answer may be old by now');
 });
 
 t.test('a change of the file counts for the next question', async (t) => {

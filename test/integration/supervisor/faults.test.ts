@@ -1,5 +1,6 @@
 /** Jobs end with exact outputs when agents die meanwhile. */
 import t from 'tap';
+import { taskObjectNames } from '../../../src/taskapi/object-names.js';
 import { letters, map, putLetters, quick, reduce, work } from '../../support/letters.js';
 import { startWorld } from '../../support/supervisor.js';
 
@@ -48,4 +49,39 @@ t.test('an agent that restarts again and again costs an attempt each time at mos
   t.same(await world.errors(job.jobId), []);
   t.equal(restarts, maxRestarts);
   for (const task of await world.tasks(job.jobId)) t.ok((task.nattempts ?? 0) <= 1 + maxRestarts, 'attempts');
+});
+
+t.test('what a lost agent had stored, but not recorded, is removed', async (t) => {
+  const world = await startWorld(t);
+  const half: string[] = [];
+  let died = () => {};
+  const isDead = new Promise<void>((resolve) => {
+    died = resolve;
+  });
+  const first = await world.startAgent('cn1', () => (_inputs, { taskId, jobId, phaseNum, input, p0input }) => {
+    const { taskOutputKey } = taskObjectNames({
+      login: 'wilma',
+      jobId,
+      phaseNum,
+      taskId,
+      isReduce: false,
+      input,
+      p0input,
+    });
+    half.push(taskOutputKey);
+    world.contents.set(taskOutputKey, 'half');
+    first.die();
+    died();
+    return [];
+  });
+  await world.putObject('/wilma/stor/a', 'a');
+  await world.startSupervisor('sup-1', quick);
+  const jobId = await world.submit([map, map], ['/wilma/stor/a']);
+  await isDead;
+  await world.startAgent('cn2', () => work);
+  await world.putObject('/wilma/stor/a', 'a'); // on both by now
+  const job = await world.done(jobId);
+  t.same(await world.outputs(job), ['A']);
+  t.equal(half.length, 1);
+  t.notOk(world.contents.has(half[0] ?? ''));
 });
