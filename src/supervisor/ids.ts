@@ -19,6 +19,11 @@ export function reducerTaskId(jobId: string, phase: number, reducer: number): st
   return formatted(createHash('sha256').update(`${jobId} ${phase} ${reducer}`).digest('hex'));
 }
 
+/** The error that says that nobody could run a reducer: at most one, and who takes the job up finds it. */
+export function refusalId(jobId: string, phase: number, reducer: number): string {
+  return `${jobId}.${phase}.${reducer}`;
+}
+
 function formatted(hex: string): string {
   const variant = '89ab'[Number.parseInt(hex.slice(16, 17), 16) % 4];
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;

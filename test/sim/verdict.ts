@@ -13,6 +13,7 @@ import type { JobInputRecord } from '../../src/records/job-input.js';
 import type { TaskRecord } from '../../src/records/task.js';
 import type { TaskInputRecord } from '../../src/records/task-input.js';
 import type { TaskOutputRecord } from '../../src/records/task-output.js';
+import { refusalId } from '../../src/supervisor/ids.js';
 import { domainQueries } from '../../src/supervisor/queries.js';
 import { expectedTokens, type Tokens } from './objects.js';
 import { Violation } from './rules.js';
@@ -104,6 +105,7 @@ function judgeJob(records: JobRecords, aftermath: Aftermath): void {
     const stays = output.phaseNum === last || output.nextRecordType === 'error' || output.nextRecordType === 'none';
     must(stays || !aftermath.contents.has(output.output), `intermediate object ${output.output} was left`);
   }
+  eachReducerRan(records, must);
   outputsAreRight(records, aftermath, must);
 }
 
@@ -158,6 +160,21 @@ function judgeTask(taskId: string, task: TaskRecord, records: JobRecords, afterm
     );
     must(successors.length + shown.length === 1, `attempt ${taskId} has ${successors.length} successors`);
   } else must(own.length === 1 && shown.length === 1, `failed task ${taskId} has ${shown.length} visible errors`);
+}
+
+/** Also without input: one attempt that was not run again, or the error that says that nobody could run it. */
+function eachReducerRan({ job, tasks, errors }: JobRecords, must: Must): void {
+  for (const [phase, { type, count = 1 }] of job.phases.entries())
+    for (let reducer = 0; type === 'reduce' && reducer < count; reducer++) {
+      const attempts = [...tasks.values()].filter(
+        ({ phaseNum, rIdx, timeRetried }) => phaseNum === phase && rIdx === reducer && timeRetried === undefined,
+      );
+      const isRefused = errors.has(refusalId(job.jobId, phase, reducer));
+      must(
+        attempts.length === (isRefused ? 0 : 1),
+        `reducer ${reducer} of phase ${phase} ran ${attempts.length} times`,
+      );
+    }
 }
 
 /** Without visible errors all of it; with some, nothing that should not be there, and nothing twice. */

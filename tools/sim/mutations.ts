@@ -37,7 +37,6 @@ const mutations: readonly Mutation[] = [
   { name: 'leaves-of-cancelled',  file: 'supervisor/jobs/advance.js',    from: 'await removeIntermediate(job, context);', to: 'void 0;' },
   { name: 'told-while-moving',    file: 'supervisor/jobs/advance.js',    from: '!phase.isReduce || (await sum(inputsOnTheMove(job, index), context)) > 0', to: '!phase.isReduce' },
   { name: 'done-without-reducer', file: 'supervisor/jobs/advance.js',    from: '!reducersRefused && reducers.includes(undefined)', to: 'false' },
-  { name: 'grace-when-set-back',  file: 'common/clock.js',               from: 'nowMs >= sinceMs && nowMs - sinceMs < spanMs', to: 'nowMs - sinceMs < spanMs' },
   { name: 'saves-pile-up',        file: 'supervisor/jobs/tick.js',       from: '!job.busy && !job.saving', to: '!job.busy' },
 ];
 

@@ -5,6 +5,7 @@ import { isTrue } from '../../records/flags.js';
 import { isJobRecord, type JobRecord } from '../../records/job.js';
 import type { TaskRecord } from '../../records/task.js';
 import type { DomainContext } from '../domain-context.js';
+import { refusalId } from '../ids.js';
 import { type Job, newJob, type Reducer } from './job.js';
 import { type Count, pendingRemovals, statCounts, unfinishedIn, unreadInputs } from './progress.js';
 import { asStored, mergeJob, saveJob } from './save.js';
@@ -25,6 +26,7 @@ export async function loadJob(
   const job = newJob(record, 'initializing', context.env().nowMs);
   job.stats.nAssigns++;
   await Promise.all([recountStats(job, context), recountHints(job, context), loadReducers(job, context)]);
+  await loadRefusals(job, context);
   if (!(await writeJob(job, { state: 'running' }, context))) return 'changed';
   return job;
 }
@@ -67,6 +69,15 @@ export async function loadReducers(job: Job, context: DomainContext): Promise<vo
     if (reducers === undefined || index === undefined || index >= reducers.length) continue;
     if (reducers[index] !== known[value.phaseNum]?.[index]) continue;
     reducers[index] = asReducer(value);
+  }
+}
+
+/** Phases whose reducers nobody could run, all that had none at once: their user has been told. */
+export async function loadRefusals(job: Job, context: DomainContext): Promise<void> {
+  for (const [index, phase] of job.phases.entries()) {
+    const missing = phase.reducers.indexOf(undefined);
+    if (missing < 0 || phase.reducersRefused) continue;
+    phase.reducersRefused = (await context.bus.get('error', refusalId(job.jobId, index, missing))) !== null;
   }
 }
 

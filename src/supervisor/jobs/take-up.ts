@@ -5,12 +5,13 @@ import type { BucketName } from '../../records/buckets.js';
 import { taskErrors } from '../../records/error-codes.js';
 import type { JobRecord } from '../../records/job.js';
 import type { DomainContext } from '../domain-context.js';
+import { refusalId } from '../ids.js';
 import { errorRecord, putNew } from '../tasks/new-records.js';
 import { cancelJob } from './cancel.js';
 import { claimJob, placeReducers, rememberReducers } from './claim.js';
 import { stampLate } from './input.js';
 import { type Job, newJob } from './job.js';
-import { loadJob, loadReducers } from './load.js';
+import { loadJob, loadReducers, loadRefusals, writeJob } from './load.js';
 import { asStored } from './save.js';
 import type { Gone, Unsettled } from './table.js';
 import { moveTo } from './transition.js';
@@ -104,24 +105,33 @@ async function place(job: Job, missing: readonly Place[], context: DomainContext
   const loadOf = (agent: string) => context.load.of(agent);
   const plan = placeReducers(job.stored.value, missing, context.agents.living(), loadOf, context.env());
   const told = new Set(plan.reducers.map(({ agent }) => agent));
-  const results = await context.write(plan.operations, {
-    notify: [...told].map((agent): readonly [string, readonly BucketName[]] => [agentChannel(agent), ['task']]),
-  });
-  if (results === null) return loadReducers(job, context); // somebody placed them: this process, before it was killed
+  const notify = [...told].map((agent): readonly [string, readonly BucketName[]] => [agentChannel(agent), ['task']]);
+  // With the job's record, which whoever takes it up writes first: what a process that died had sent comes too late.
+  if ((await writeJob(job, {}, context, plan.operations, notify)) === null) return loadPlaces(job, context);
   rememberReducers(job, plan.reducers, context);
   context.wake('jobInputs', 'taskOutputs');
 }
 
 /** No agent for as long as one is lost: the job ends without these reducers, and its user is told once. */
 async function refuseReducers(job: Job, missing: readonly Place[], context: DomainContext): Promise<void> {
-  for (const { phase, reducer } of missing) {
-    const errorId = `${job.jobId}.${phase}.${reducer}`;
+  const { domain } = context;
+  const { nowMs } = context.env();
+  const refusals = missing.map(({ phase, reducer }) => {
+    const errorId = refusalId(job.jobId, phase, reducer);
     const error = taskErrors.noServersForReducer(reducer, phase);
-    const { domain } = context;
-    const record = errorRecord({ errorId, jobId: job.jobId, domain, phase, error, nowMs: context.env().nowMs });
-    if ((await context.write([putNew('error', errorId, record)])) !== null) job.stats.nErrors++;
+    return putNew('error', errorId, errorRecord({ errorId, jobId: job.jobId, domain, phase, error, nowMs }));
+  });
+  if ((await writeJob(job, {}, context, refusals)) === null) return loadPlaces(job, context);
+  job.stats.nErrors += refusals.length;
+  for (const { phase } of missing) {
     const state = job.phases[phase];
     if (state !== undefined) state.reducersRefused = true;
   }
   context.wake('jobInputs', 'taskOutputs');
+}
+
+/** It may have been done, and the answer was lost. */
+async function loadPlaces(job: Job, context: DomainContext): Promise<void> {
+  await loadReducers(job, context);
+  await loadRefusals(job, context);
 }
