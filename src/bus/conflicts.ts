@@ -7,8 +7,8 @@
  *   somebody else changed the record           --> the writer merges, or gives up
  *
  * A transaction is atomic, so one operation recognised as our own tells that all were done. Equal content alone does
- * not tell that (two writers may write the same value), so for more than one operation an earlier attempt without an
- * answer is needed too.
+ * not tell that (two writers, or two transactions of ours, may write the same value), so for more than one operation an
+ * earlier attempt without an answer is needed too, and what the transaction would make must be there.
  */
 import type { BucketName } from '../records/buckets.js';
 import { type ConflictContext, etagConflict, fenceLost } from './errors.js';
@@ -48,7 +48,9 @@ export async function resolveConflict(
   if (culprit === null) return { verdict: 'failed', error: cause };
   const { index, put } = culprit;
   const isOwnValue = context.actual !== undefined && context.actual === etagOf(put.value);
-  if (isOwnValue && (transaction.mayBeDone || transaction.operations.length === 1)) return { verdict: 'done' };
+  const isOne = transaction.operations.length === 1;
+  if (isOwnValue && (isOne || (transaction.mayBeDone && (await isMade(transaction.operations, env)))))
+    return { verdict: 'done' };
   const conflict = etagConflict(cause, { bucket: put.bucket, key: put.key });
   if (transaction.options.merge === undefined) return { verdict: 'failed', error: conflict };
   const stored = await env.get(put.bucket, put.key);
@@ -56,6 +58,12 @@ export async function resolveConflict(
   if (stored === null || merged === null) return { verdict: 'failed', error: conflict };
   transaction.operations[index] = { ...put, value: copyOf(merged), etag: stored.etag };
   return { verdict: 'send again' };
+}
+
+/** Whether there is what a transaction would make, if it would make anything: all of it, or nothing. */
+async function isMade(operations: readonly Operation[], { get }: ConflictEnv): Promise<boolean> {
+  const made = operations.find((operation): operation is Put => operation.op === 'put' && operation.etag === null);
+  return made === undefined || (await get(made.bucket, made.key)) !== null;
 }
 
 /** Without usable context the record can be guessed only if a single put is conditional. */

@@ -66,9 +66,10 @@ export function createDomainKeeper(options: DomainKeeperOptions): DomainKeeper {
       const [result] = await bus.batch([operation], { notify: [[domainsChannel, ['domain']]] });
       if (before === undefined || result?.etag === undefined) return true;
       replaced.set(operation.key, before);
-      const isNewest = isSame(domains.get(operation.key), before); // else somebody has written since, and we have read that
       const value = operation.value as DomainRecord;
-      if (isNewest) domains.set(operation.key, { ...before, value, etag: result.etag });
+      // Unless somebody has written since, and we have read that while we waited for the answer.
+      if (isSame(domains.get(operation.key), before))
+        domains.set(operation.key, { ...before, value, etag: result.etag });
       return true;
     } catch (error) {
       if (!VError.hasCauseWithName(error as Error, 'EtagConflictError')) throw error;

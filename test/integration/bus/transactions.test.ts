@@ -118,6 +118,32 @@ t.test('equal content by somebody else is no success of more than one operation'
   t.equal(await bus.get('job', 'b'), null);
 });
 
+t.test('nor is it of one whose request was lost', async (t) => {
+  const { bus, moray } = await startTestBus(t);
+  await bus.batch([{ op: 'put', bucket: 'job', key: 'a', value: job('a') }]);
+  const { etag } = await theJob(bus, 'a');
+  const named = { ...job('a'), name: 'x' };
+  let isLost = false;
+  const unlucky = openBus(t, {
+    ...moray.client,
+    async batch(requests, options) {
+      if (isLost) return moray.client.batch(requests, options);
+      isLost = true;
+      await bus.batch([{ op: 'put', bucket: 'job', key: 'a', value: named }]);
+      throw new VError({ name: 'FastTransportError' }, 'the request was lost');
+    },
+  });
+  const error = { errorId: 'e', jobId: 'a' };
+  await unlucky.batch(
+    [
+      { op: 'put', bucket: 'job', key: 'a', value: named, etag },
+      { op: 'put', bucket: 'error', key: 'e', value: error, etag: null },
+    ],
+    { merge: (_mine, stored) => stored.value },
+  );
+  t.ok(await bus.get('error', 'e'), 'all of it was written');
+});
+
 t.test('a robbed supervisor cannot write, a visited one can', async (t) => {
   const { bus, faulty } = await startTestBus(t);
   const put = (value: object) => bus.batch([{ op: 'put', bucket: 'domain', key: 'd', value }]);
