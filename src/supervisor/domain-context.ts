@@ -43,7 +43,10 @@ export interface DomainContext {
   mayReturn(agent: string): boolean;
   /** A task was written for an agent. It may have been lost, or have restarted, while the write was on its way. */
   taskGiven(to: { readonly agent: string; readonly generation: string }): void;
-  /** Looks for tasks at lost agents, not more often than an agent is lost: of a process that died, a late write. */
+  /**
+   * Looks for tasks at lost agents, not more often than an agent is lost: of a process that died, a late write. Agents
+   * that live find what was dispatched to them whatever generation it bears.
+   */
   sweepLost(): void;
   /** Removes an intermediate object of the job; resolves when it is gone, or cannot be removed for good. */
   remove(job: Job, name: string): Promise<void>;

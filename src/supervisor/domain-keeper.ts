@@ -42,8 +42,8 @@ export interface DomainKeeper {
 export function createDomainKeeper(options: DomainKeeperOptions): DomainKeeper {
   const { me, bus, random, counters, log } = options;
   const domains = new Map<string, Stored<DomainRecord>>();
-  /** By domain: what our last write replaced. A search that was on its way meanwhile may still deliver it. */
-  const replaced = new Map<string, Stored<DomainRecord>>();
+  /** By domain: the etag that our last write replaced. A search that was on its way meanwhile may still deliver it. */
+  const replaced = new Map<string, string>();
   const operated = new Map<string, OperatedDomain>();
   /** Of the domains that run here, or are starting. */
   const fences = new Map<string, BatchFence>();
@@ -65,10 +65,10 @@ export function createDomainKeeper(options: DomainKeeperOptions): DomainKeeper {
     try {
       const [result] = await bus.batch([operation], { notify: [[domainsChannel, ['domain']]] });
       if (before === undefined || result?.etag === undefined) return true;
-      replaced.set(operation.key, before);
+      replaced.set(operation.key, before.etag);
       const value = operation.value as DomainRecord;
       // Unless somebody has written since, and we have read that while we waited for the answer.
-      if (isSame(domains.get(operation.key), before))
+      if (domains.get(operation.key)?.etag === before.etag)
         domains.set(operation.key, { ...before, value, etag: result.etag });
       return true;
     } catch (error) {
@@ -124,7 +124,12 @@ export function createDomainKeeper(options: DomainKeeperOptions): DomainKeeper {
   };
 
   const read = (record: Stored<DomainRecord>): void => {
-    if (isSame(record, replaced.get(record.key))) return;
+    const isMaybeOld = replaced.get(record.key) === record.etag;
+    replaced.delete(record.key); // the next pass begins after our write
+    if (isMaybeOld) {
+      options.lookAgain();
+      return;
+    }
     domains.set(record.key, record);
     if (!isActing) return;
     const { domainId } = record.value;
@@ -188,9 +193,4 @@ export function createDomainKeeper(options: DomainKeeperOptions): DomainKeeper {
       await Promise.all([...operated.keys()].map(stop));
     },
   };
-}
-
-/** The same state of a record, not only the same content. */
-function isSame(one: Stored<DomainRecord> | undefined, other: Stored<DomainRecord> | undefined): boolean {
-  return one !== undefined && one.etag === other?.etag && one.mtimeMs === other.mtimeMs;
 }

@@ -13,7 +13,7 @@
 import type { AccountStore } from '../accounts/types.js';
 import { domainsChannel } from '../bus/channels.js';
 import type { Bus, Query, Stored, Subscription } from '../bus/types.js';
-import { type Clock, isWithin } from '../common/clock.js';
+import type { Clock } from '../common/clock.js';
 import { isoTime } from '../common/iso-time.js';
 import type { Logger } from '../common/logging.js';
 import type { MorayClient } from '../moray/client/types.js';
@@ -68,10 +68,12 @@ export async function startSupervisor(config: SupervisorConfig, deps: Supervisor
   const storage = new StorageMap();
   const aside = new SetAside();
   let accepting = true;
+  let graceFromMs = startedMs;
 
   const mayReturn = (agent: string): boolean => {
     const graceMs = tunables.timeAgentTimeout;
-    if (isWithin(graceMs, startedMs, clock.nowMs())) return true;
+    graceFromMs = Math.min(graceFromMs, clock.nowMs()); // a clock that is set back begins it anew
+    if (clock.nowMs() - graceFromMs < graceMs) return true;
     const lately = agents.all().filter(({ lost, silentMs }) => lost && silentMs < 2 * graceMs);
     return agent === '' ? lately.length > 0 : lately.some(({ instance }) => instance === agent);
   };

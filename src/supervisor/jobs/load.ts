@@ -25,9 +25,10 @@ export async function loadJob(
   }
   const job = newJob(record, 'initializing', context.env().nowMs);
   job.stats.nAssigns++;
-  await Promise.all([recountStats(job, context), recountHints(job, context), loadReducers(job, context)]);
-  await loadRefusals(job, context);
+  await Promise.all([recountStats(job, context), recountHints(job, context)]);
   if (!(await writeJob(job, { state: 'running' }, context))) return 'changed';
+  // Only now: what another had sent for the record as it was, reducers placed or refused, comes too late from here on.
+  await loadPlaces(job, context);
   return job;
 }
 
@@ -58,6 +59,12 @@ export async function writeJob(
   return results;
 }
 
+/** Which reducers there are, and which are refused. */
+export async function loadPlaces(job: Job, context: DomainContext): Promise<void> {
+  await loadReducers(job, context);
+  await loadRefusals(job, context);
+}
+
 /** The current attempt of each reducer, but of those that are known to have changed meanwhile. */
 export async function loadReducers(job: Job, context: DomainContext): Promise<void> {
   if (!job.phases.some(({ isReduce }) => isReduce)) return;
@@ -73,7 +80,7 @@ export async function loadReducers(job: Job, context: DomainContext): Promise<vo
 }
 
 /** Phases whose reducers nobody could run, all that had none at once: their user has been told. */
-export async function loadRefusals(job: Job, context: DomainContext): Promise<void> {
+async function loadRefusals(job: Job, context: DomainContext): Promise<void> {
   for (const [index, phase] of job.phases.entries()) {
     const missing = phase.reducers.indexOf(undefined);
     if (missing < 0 || phase.reducersRefused) continue;

@@ -11,7 +11,7 @@ import { cancelJob } from './cancel.js';
 import { claimJob, placeReducers, rememberReducers } from './claim.js';
 import { stampLate } from './input.js';
 import { type Job, newJob } from './job.js';
-import { loadJob, loadReducers, loadRefusals, writeJob } from './load.js';
+import { loadJob, loadPlaces, writeJob } from './load.js';
 import { asStored } from './save.js';
 import type { Gone, Unsettled } from './table.js';
 import { moveTo } from './transition.js';
@@ -106,8 +106,9 @@ async function place(job: Job, missing: readonly Place[], context: DomainContext
   const plan = placeReducers(job.stored.value, missing, context.agents.living(), loadOf, context.env());
   const told = new Set(plan.reducers.map(({ agent }) => agent));
   const notify = [...told].map((agent): readonly [string, readonly BucketName[]] => [agentChannel(agent), ['task']]);
-  // With the job's record, which whoever takes it up writes first: what a process that died had sent comes too late.
-  if ((await writeJob(job, {}, context, plan.operations, notify)) === null) return loadPlaces(job, context);
+  // With the job's record, which whoever takes the job up writes before it looks which reducers there are.
+  const placed = await writeJob(job, {}, context, plan.operations, notify);
+  if (placed === null) return loadPlaces(job, context); // it may have been done, and the answer was lost
   rememberReducers(job, plan.reducers, context);
   context.wake('jobInputs', 'taskOutputs');
 }
@@ -128,10 +129,4 @@ async function refuseReducers(job: Job, missing: readonly Place[], context: Doma
     if (state !== undefined) state.reducersRefused = true;
   }
   context.wake('jobInputs', 'taskOutputs');
-}
-
-/** It may have been done, and the answer was lost. */
-async function loadPlaces(job: Job, context: DomainContext): Promise<void> {
-  await loadReducers(job, context);
-  await loadRefusals(job, context);
 }

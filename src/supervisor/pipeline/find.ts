@@ -6,7 +6,7 @@
 import VError from 'verror';
 import { authorize, authorizeLegacy } from '../../accounts/authorize.js';
 import type { AccountAnswer, AccountStore, Conditions } from '../../accounts/types.js';
-import { type Clock, isWithin, sleep } from '../../common/clock.js';
+import { type Clock, sleep } from '../../common/clock.js';
 import { type TaskError, taskErrors } from '../../records/error-codes.js';
 import type { JobAuth } from '../../records/job.js';
 import type { Copy, FoundObject } from './decide.js';
@@ -38,12 +38,14 @@ export interface FinderOptions {
 
 export function createFinder({ accounts, locator, storage, clock, patienceMs, signal }: FinderOptions): Finder {
   const patiently = async <Answer>(ask: () => Promise<Answer>, onFault: () => void): Promise<Answer> => {
-    const startMs = clock.nowMs();
+    let startMs = clock.nowMs();
     for (let pauseMs = 100; ; pauseMs = Math.min(5000, 2 * pauseMs)) {
       try {
         return await ask();
       } catch (error) {
-        if (isVerdict(error as Error) || !isWithin(patienceMs, startMs, clock.nowMs())) throw error;
+        const nowMs = clock.nowMs();
+        startMs = Math.min(startMs, nowMs); // a clock that is set back begins it anew
+        if (isVerdict(error as Error) || nowMs - startMs >= patienceMs) throw error;
         onFault();
         if (!(await sleep(clock, pauseMs, signal))) throw error;
       }

@@ -1,9 +1,9 @@
 /**
  * Agents that are lost or restarted: theory of operation. A lost agent's unfinished tasks are abandoned: `done`, `fail`,
  * to be committed and retried like any failure. An agent that restarted has forgotten what it had accepted, so that is
- * abandoned too. What was dispatched to it and not accepted has lost nothing: it is given the new generation, without
- * which no query of the agent finds it (an agent of ours does so itself before its first heartbeat; here it is done for
- * tasks that were dispatched in that moment, and for agents that do not).
+ * abandoned too. What was dispatched to it and not accepted has lost nothing: it is given the new generation, for agents
+ * that look for that (one of ours does so itself before its first heartbeat, and finds what is dispatched to it whatever
+ * generation it bears).
  */
 import type { Operation } from '../../bus/types.js';
 import { isoTime } from '../../common/iso-time.js';
