@@ -10,6 +10,7 @@
  * Order of start: no domain runs before agents, peers, domains and storage nodes have been read once, or inputs would
  * fail for lack of agents that are just not known yet.
  */
+import { setMaxListeners } from 'node:events';
 import type { AccountStore } from '../accounts/types.js';
 import { domainsChannel } from '../bus/channels.js';
 import type { Bus, Query, Stored, Subscription } from '../bus/types.js';
@@ -60,6 +61,7 @@ export async function startSupervisor(config: SupervisorConfig, deps: Supervisor
   const { instanceUuid: me, tunables } = config;
   const startedMs = clock.nowMs();
   const stopping = new AbortController();
+  setMaxListeners(0, stopping.signal); // each look-up that waits for its next try listens, and in an outage there are many
   const counters = newCounters();
   const agents = new HealthTable({ everyMs: tunables.timeAgentPoll, timeoutMs: tunables.timeAgentTimeout });
   const peers = new HealthTable({ everyMs: tunables.timeWorkerPoll, timeoutMs: tunables.timeWorkerAbandon }, (peer) =>

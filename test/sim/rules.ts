@@ -127,9 +127,12 @@ export function createRules({ store, isSupervisor, maxTaskRetries }: RulesOption
     for (const { key, value } of store().rows('jobinput'))
       if (value['jobId'] === jobId)
         must(value['timePropagated'] !== undefined, `told before input ${key} was passed on`);
-    for (const { key, value } of store().rows('task'))
+    for (const { key, value } of store().rows('task')) {
       if (value['jobId'] === jobId && Number(value['phaseNum']) < phaseNum)
         must(isThrough(value as unknown as TaskRecord), `told before task ${key} was through`);
+      const hasGiven = value['retryTaskId'] !== taskId || value['timeInputsMarkRetryDone'] !== undefined;
+      must(hasGiven, `told before the attempt before it, ${key}, had given it all its inputs`);
+    }
     for (const { key, value } of store().rows('taskoutput'))
       if (value['jobId'] === jobId && Number(value['phaseNum']) < phaseNum && value['timeCommitted'] !== undefined)
         must(value['timePropagated'] !== undefined, `told before output ${key} was passed on`);

@@ -39,7 +39,7 @@ export async function advance(job: Job, context: DomainContext): Promise<Look> {
     if (phase.open === 0) continue;
     if (!phase.isReduce || (await sum(inputsOnTheMove(job, index), context)) > 0) return 'waits';
     if (!stood()) return 'changed meanwhile';
-    return (await tellReducers(job, index, context)) ? 'waits' : 'lost';
+    return tellReducers(job, index, context, stood);
   }
   const removals = await sum(pendingRemovals(job), context);
   if (!stood()) return 'changed meanwhile';
@@ -54,7 +54,7 @@ export async function advance(job: Job, context: DomainContext): Promise<Look> {
 }
 
 /** All phases before have ended: each reducer learns how many inputs there are for it. */
-async function tellReducers(job: Job, phase: number, context: DomainContext): Promise<boolean> {
+async function tellReducers(job: Job, phase: number, context: DomainContext, stood: () => boolean): Promise<Look> {
   const state = job.phases[phase];
   const current = and(eq('jobId', job.jobId), eq('phaseNum', phase), present('rIdx'), absent('timeRetried'));
   const waiting: Stored<TaskRecord>[] = [];
@@ -63,6 +63,7 @@ async function tellReducers(job: Job, phase: number, context: DomainContext): Pr
     if (awaitsEnd(task.value)) waiting.push(task);
     else if (task.value.timeInputDone === undefined && task.value.timeCommitted === undefined) mayRunAgain = true;
   }
+  if (!stood()) return 'changed meanwhile';
   const complete =
     state?.reducers.every((reducer) => reducer !== undefined) === true || state?.reducersRefused === true;
   if (waiting.length > 0) {
@@ -77,10 +78,11 @@ async function tellReducers(job: Job, phase: number, context: DomainContext): Pr
     const notify = [...agents].map((agent) => [agentChannel(agent), ['task']] as const);
     const merge = (mine: { value: object }, stored: Stored<object>) =>
       mergeEnd(mine.value as TaskRecord, stored.value as TaskRecord);
-    if ((await context.write(puts, { notify, merge })) === null) return false;
+    if (!stood()) return 'changed meanwhile'; // one that is new may get inputs from the attempt before
+    if ((await context.write(puts, { notify, merge })) === null) return 'lost';
   }
-  if (state !== undefined) state.told = complete && !mayRunAgain;
-  return true;
+  if (state !== undefined && stood()) state.told = complete && !mayRunAgain;
+  return 'waits';
 }
 
 async function endCancelled(job: Job, context: DomainContext, stood: () => boolean): Promise<Look> {
