@@ -177,6 +177,8 @@ t.test('a failing init takes the queued tasks of the phase with it', async (t) =
   const jobId = await putJob([{ type: 'map', exec: 'wc', init: 'false' }]);
   const tasks = [await dispatch(jobId), await dispatch(jobId)];
   const { zone, task } = await nextTask();
+  // One that came later would have a zone, and an init, of its own.
+  while ((await find('task', `(&(jobId=${jobId})(state=accepted))`)).length < tasks.length) await delay(10);
   const fail = { code: 'TaskInitError', message: 'user command exited with code 1' };
   await ask(zone, 'POST', '/my/jobs/task/report', { taskId: task['taskId'], fail });
   for (const one of tasks) await taskDone(one);
